@@ -1,0 +1,276 @@
+/* How connections begin and end, and what moves without a copy.
+ *
+ * TCP tells its states (inet_sock_set_state). A connect is announced when it has
+ * succeeded or failed, by who began it. An accepted connection carries a copy of
+ * its listener's state; it is announced when a process first uses or closes it,
+ * because only then is it known whose it is (workers share a listener), or by
+ * the scan of descriptors if nobody does. Other sockets have no such hook: they
+ * are announced at their first use, and the sweep finds them gone. */
+#ifndef GLASSTAP_CONNECTION_H
+#define GLASSTAP_CONNECTION_H
+
+#include "socket.bpf.h"
+
+static __always_inline void close_say(struct sock *sk, struct sock_state *state)
+{
+	struct event_close *close = bpf_ringbuf_reserve(&ring, sizeof(*close), 0);
+
+	if (!close) {
+		count(&lost[LOST_CLOSE], 1);
+		return;
+	}
+	__builtin_memset(close, 0, sizeof(*close));
+	close->head.size = sizeof(*close);
+	close->head.type = EVENT_CLOSE;
+	close->head.cpu = bpf_get_smp_processor_id();
+	close->head.time = bpf_ktime_get_boot_ns();
+	close->head.pid = state->pid;
+	close->head.tid = state->tid;
+	__builtin_memcpy(close->head.comm, state->comm, EVENT_COMM);
+	close->conn = state->id;
+	close->since = state->since;
+	for (int i = 0; i < 2; i++) {
+		close->bytes[i] = state->moved[i];
+		close->lost[i] = state->lost[i];
+		close->lost_events[i] = state->lost_events[i];
+	}
+	close->known = 1;
+	close->reason = state->reason;
+	if (!state->reason) {
+		close->error = BPF_CORE_READ(sk, sk_err);
+		close->reason = close->error ? CLOSE_ERROR : CLOSE_ABORT;
+	}
+	bpf_ringbuf_submit(close, wake_flags());
+	bpf_map_delete_elem(&refused, &state->id);
+}
+
+/* SYN_SENT is entered by the thread that connects. */
+static __always_inline void connect_begins(struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sock_state *state;
+
+	if (!is_traced(task))
+		return;
+	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (state)
+		state_begin(state, task, OPEN_CONNECT, bpf_ktime_get_boot_ns());
+	else
+		count(&lost[LOST_UNTRACKED], 1);
+}
+
+static __always_inline void listen_begins(struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sock_state *state;
+
+	if (!is_traced(task))
+		return;
+	state = state_of(sk, task, OPEN_LISTEN);
+	if (!state)
+		return;
+	state->kind = OPEN_LISTEN;
+	announce(sk, state, task, -1, 0);
+}
+
+static __always_inline void state_changes(struct sock *sk, struct sock_state *state, int from,
+					  int to)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (from == TCP_SYN_SENT) {
+		if (to == TCP_CLOSE) {
+			__u32 error = BPF_CORE_READ(sk, sk_err);
+
+			announce(sk, state, NULL, -1, error ?: 103 /* ECONNABORTED: closed here */);
+			state->id = 0;
+		} else if (!state->announced) {
+			state->seq_in = copied_seq(sk);
+			announce(sk, state, NULL, -1, 0);
+		}
+		return;
+	}
+	if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED && state->kind == OPEN_LISTEN) {
+		__u32 pid = state->pid, tid = state->tid;
+		char comm[EVENT_COMM];
+
+		__builtin_memcpy(comm, state->comm, EVENT_COMM);
+		state_begin(state, task, OPEN_ACCEPT, bpf_ktime_get_boot_ns());
+		/* Whoever is interrupted here has nothing to do with it. */
+		state->pid = pid;
+		state->tid = tid;
+		__builtin_memcpy(state->comm, comm, EVENT_COMM);
+		state->seq_in = copied_seq(sk);
+		waiting_accepts = 1;
+		return;
+	}
+	if (from == TCP_LISTEN) {
+		state->id = 0;
+		return;
+	}
+	/* These two are entered by who closes or shuts down, and by nobody else. */
+	if (to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK) {
+		if (!state->announced && is_traced(task)) {
+			state->pid = pid_shown(task);
+			state->tid = tid_shown(task);
+			bpf_probe_read_kernel_str(state->comm, sizeof(state->comm), task->comm);
+			announce(sk, state, task, -1, 0);
+		}
+	}
+	if (to == TCP_FIN_WAIT1 && !state->reason)
+		state->reason = CLOSE_LOCAL;
+	else if (to == TCP_CLOSE_WAIT && !state->reason)
+		state->reason = CLOSE_REMOTE;
+	if (to == TCP_CLOSE) {
+		if (!state->announced)
+			announce(sk, state, NULL, -1, 0);
+		close_say(sk, state);
+		state->id = 0;
+	}
+}
+
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int from, int to)
+{
+	struct sock_state *state;
+
+	if (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_MPTCP)
+		return 0;
+	if (to == TCP_SYN_SENT) {
+		connect_begins(sk);
+	} else if (to == TCP_LISTEN) {
+		listen_begins(sk);
+	} else {
+		state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+		if (state && state->id)
+			state_changes(sk, state, from, to);
+	}
+	return 0;
+}
+
+/* A packet that a receiving thread has taken from its queue and frees: a
+ * datagram's sender stands in its headers, and nowhere else that can be read. */
+SEC("?tp_btf/consume_skb")
+int BPF_PROG(on_packet_consumed, struct sk_buff *skb, void *location)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *thread;
+	struct pt_regs *regs;
+	struct address sender = {};
+	unsigned char *head;
+	__u8 ip[40], udp[4];
+
+	if (skb->protocol != swap16(0x0800) && skb->protocol != swap16(0x86dd))
+		return 0;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	if (!is_traced(task) || call_kind_of(REGS_NR(regs)).dir != DIR_IN)
+		return 0;
+	head = skb->head;
+	if (bpf_probe_read_kernel(udp, 4, head + skb->transport_header))
+		return 0;
+	if (skb->protocol == swap16(0x0800)) {
+		if (bpf_probe_read_kernel(ip, 20, head + skb->network_header) || ip[9] != IPPROTO_UDP)
+			return 0;
+		address_4(&sender, ip + 12, udp[0] << 8 | udp[1]);
+	} else {
+		if (bpf_probe_read_kernel(ip, 40, head + skb->network_header) || ip[6] != IPPROTO_UDP)
+			return 0;
+		address_6(&sender, ip + 8, udp[0] << 8 | udp[1], 0);
+	}
+	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (thread) {
+		thread->sender = sender;
+		thread->sender_to = udp[2] << 8 | udp[3];
+	}
+	return 0;
+}
+
+/* A TCP socket has been read from, under its lock. Of interest only when that
+ * was splice(2), which no other hook tells: how far the stream has come since
+ * the last read that was counted is what was spliced. */
+SEC("?tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(on_stream_read, struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct event_data data = {};
+	struct sock_state *state;
+	__u32 seq, len;
+
+	if (REGS_NR(regs) != NR_SPLICE || !REGS_IN_SYSCALL(regs) || !is_traced(task))
+		return 0;
+	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	if (!state || !state->id)
+		/* Its place is unknown, so is what was read: begin to count here. */
+		return state_of(sk, task, kind_at_first_use(sk)), 0;
+	seq = copied_seq(sk);
+	len = seq - state->seq_in;
+	/* The other side's FIN takes a number too. */
+	if (len && !state->fin_counted && BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN &&
+	    seq == BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt)) {
+		state->fin_counted = 1;
+		len--;
+	}
+	state->seq_in = seq;
+	if (!len || (__s32)len < 0)
+		return 0;
+	if (!state->announced)
+		announce(sk, state, task, REGS_ARG0(regs), 0);
+	head_fill(&data.head, task, EVENT_DATA, sizeof(data));
+	data.conn = state->id;
+	data.offset = __sync_fetch_and_add(&state->moved[DIR_IN], len);
+	data.moved = len;
+	data.fd = REGS_ARG0(regs);
+	data.op = OP_SPLICE;
+	data.dir = DIR_IN;
+	emit_gap(state, &data, len, GAP_SPLICE);
+	return 0;
+}
+
+/* connect(2) of a TCP socket fails before it has a state when there is no route.
+ * A lookup that fails in the middle of such a call is said; user space forgets
+ * it if the connect goes on after all. */
+static __always_inline void unrouted(struct task_struct *task, __u32 error)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct event_unrouted *event;
+	struct file *file;
+	struct socket *socket;
+	struct inode *inode;
+
+	if (REGS_NR(regs) != NR_CONNECT || !REGS_IN_SYSCALL(regs) || !is_traced(task))
+		return;
+	file = file_of(task, REGS_ARG0(regs));
+	if (!file)
+		return;
+	inode = BPF_CORE_READ(file, f_inode);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return;
+	socket = BPF_CORE_READ(file, private_data);
+	if (BPF_CORE_READ(socket, type) != SOCK_STREAM)
+		return; /* a datagram socket's connect often only asks for the route */
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		count(&lost[LOST_OPEN], 1);
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	head_fill(&event->head, task, EVENT_UNROUTED, sizeof(*event));
+	event->error = error;
+	event->fd = REGS_ARG0(regs);
+	event->type = SOCK_STREAM;
+	event->family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
+	address_user(&event->remote, REGS_ARG1(regs), REGS_ARG2(regs));
+	bpf_ringbuf_submit(event, wake_flags());
+}
+
+SEC("?tp_btf/fib_table_lookup")
+int BPF_PROG(on_route_4, __u32 table, const struct flowi4 *flow, const void *hop, int error)
+{
+	/* -EAGAIN: no entry, which ends as ENETUNREACH unless another table has one. */
+	if (error < 0)
+		unrouted(bpf_get_current_task_btf(), error == -11 ? 101 : -error);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,236 @@
+/* Processes: who is traced, and every launch and end of a program. */
+#ifndef GLASSTAP_PROCESS_H
+#define GLASSTAP_PROCESS_H
+
+#include "copy.bpf.h"
+
+#define PATH_ROOM 4096
+#define PATH_DEPTH 48      /* names in a working directory's path */
+#define TEXT_PIECE 16384
+
+#define TEXT_TIER(room)                                                              \
+	do {                                                                        \
+		struct event_text *text =                                           \
+			bpf_ringbuf_reserve(&ring, sizeof(*text) + (room), 0);      \
+		if (!text)                                                          \
+			return 0;                                                   \
+		*text = head;                                                       \
+		CLAMP(len, room);                                                   \
+		text->len = len;                                                    \
+		text->head.size = sizeof(*text) + len;                              \
+		failed = head.kind == TEXT_ARGV ?                                   \
+				 bpf_probe_read_user(text + 1, len, (void *)from) : \
+				 bpf_probe_read_kernel(text + 1, len, in);          \
+		text->unread = failed != 0;                                         \
+		bpf_ringbuf_submit(text, wake_flags());                             \
+	} while (0)
+
+/* One piece of text: arguments from the program's memory, the rest from that
+ * place in the scratch space. Returns 0 if it found no room. */
+__noinline int text_say(__u32 kind, __u32 done, __u64 from, __u64 len)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
+	struct event_text head = { .kind = kind, .done = done };
+	char *in;
+	long failed;
+
+	if (!scratch)
+		return 0;
+	in = scratch->data + (from & (2 * GATHER_PIECE - 1));
+	head_fill(&head.head, bpf_get_current_task_btf(), EVENT_TEXT, sizeof(head));
+	if (len <= 192)
+		TEXT_TIER(192);
+	else if (len <= 2048)
+		TEXT_TIER(2048);
+	else
+		TEXT_TIER(TEXT_PIECE);
+	return 1;
+}
+
+/* The end of a path, written backwards. Lies in the CPU's scratch space. */
+struct path_walk {
+	struct mount *mount;
+	struct dentry *dentry;
+	struct dentry *root_dentry;
+	struct vfsmount *root_mount;
+	__u32 begin;           /* of what is written so far */
+};
+
+static __always_inline bool path_step(struct path_walk *walk, char *room)
+{
+	struct mount *here = walk->mount, *above;
+	struct vfsmount *mount = (void *)here + bpf_core_field_offset(struct mount, mnt);
+	struct dentry *dentry = walk->dentry;
+	const unsigned char *name;
+	__u64 len, at;
+
+	if (dentry == walk->root_dentry && mount == walk->root_mount)
+		return false;
+	if (dentry == BPF_CORE_READ(mount, mnt_root)) {
+		above = BPF_CORE_READ(here, mnt_parent);
+		if (above == here)
+			return false;
+		walk->dentry = BPF_CORE_READ(here, mnt_mountpoint);
+		walk->mount = above;
+		return true;
+	}
+	len = BPF_CORE_READ(dentry, d_name.len);
+	name = BPF_CORE_READ(dentry, d_name.name);
+	if (len > 255 || len + 1 > walk->begin)
+		return false;
+	at = walk->begin - len;
+	CLAMP(at, PATH_ROOM);
+	CLAMP(len, 255);
+	bpf_probe_read_kernel(room + at, len, name);
+	at--;
+	at &= PATH_ROOM - 1;
+	room[at] = '/';
+	walk->begin = at;
+	walk->dentry = BPF_CORE_READ(dentry, d_parent);
+	return true;
+}
+
+/* The working directory as the process itself would see it, at the end of
+ * `room`. Returns where it begins. */
+static __always_inline __u32 path_of_cwd(struct task_struct *task, char *room)
+{
+	struct fs_struct *fs = task->fs;
+	struct path_walk walk = { .begin = PATH_ROOM - 1 };
+	struct vfsmount *mount;
+
+	if (!fs)
+		return walk.begin;
+	mount = BPF_CORE_READ(fs, pwd.mnt);
+	walk.mount = (void *)mount - bpf_core_field_offset(struct mount, mnt);
+	walk.dentry = BPF_CORE_READ(fs, pwd.dentry);
+	walk.root_mount = BPF_CORE_READ(fs, root.mnt);
+	walk.root_dentry = BPF_CORE_READ(fs, root.dentry);
+	for (int i = 0; i < PATH_DEPTH; i++)
+		if (!path_step(&walk, room))
+			break;
+	if (walk.begin == PATH_ROOM - 1) {
+		walk.begin--;
+		room[walk.begin] = '/';
+	}
+	return walk.begin;
+}
+
+static __always_inline void exec_say(struct task_struct *task, const char *filename)
+{
+	__u32 cpu = bpf_get_smp_processor_id(), begin;
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
+	struct event_exec *exec;
+	__u64 from, to, len;
+	long name_len;
+
+	if (!scratch)
+		return;
+	/* The first half holds the name, the second the directory. */
+	name_len = bpf_probe_read_kernel_str(scratch->data, PATH_ROOM, filename);
+	if (name_len < 1)
+		name_len = 1;
+	begin = path_of_cwd(task, scratch->data + GATHER_PIECE);
+	from = BPF_CORE_READ(task, mm, arg_start);
+	to = BPF_CORE_READ(task, mm, arg_end);
+	len = to > from ? to - from : 0;
+
+	exec = bpf_ringbuf_reserve(&ring, sizeof(*exec), 0);
+	if (!exec) {
+		count(&lost[LOST_EXEC], 1);
+		return;
+	}
+	__builtin_memset(exec, 0, sizeof(*exec));
+	head_fill(&exec->head, task, EVENT_EXEC, sizeof(*exec));
+	exec->start = task->start_boottime;
+	exec->ppid = pid_shown(task->real_parent);
+	exec->uid = BPF_CORE_READ(task, cred, uid.val);
+	exec->text_len[TEXT_FILENAME] = name_len - 1;
+	exec->text_len[TEXT_CWD] = PATH_ROOM - 1 - begin;
+	exec->text_len[TEXT_ARGV] = len;
+	bpf_ringbuf_submit(exec, wake_flags());
+
+	text_say(TEXT_FILENAME, 0, 0, name_len - 1);
+	text_say(TEXT_CWD, 0, GATHER_PIECE + begin, PATH_ROOM - 1 - begin);
+	/* 4 MiB in pieces: more than execve(2) takes with the usual stack limit. */
+	for (__u32 i = 0; i < 256 && i * TEXT_PIECE < len; i++) {
+		if (!text_say(TEXT_ARGV, i * TEXT_PIECE, from + i * TEXT_PIECE, len - i * TEXT_PIECE)) {
+			count(&lost[LOST_EXEC], 1);
+			break;
+		}
+	}
+}
+
+/* -n: by the last part of the program's path. */
+static __always_inline bool is_named(const char *filename)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
+	struct name name = {};
+	__u32 last = 0;
+	long len;
+
+	if (!scratch)
+		return false;
+	len = bpf_probe_read_kernel_str(scratch->data, 512, filename);
+	for (int i = 0; i < 511; i++) {
+		if (i >= len)
+			break;
+		if (scratch->data[i] == '/')
+			last = i + 1;
+	}
+	bpf_probe_read_kernel_str(name.text, sizeof(name.text), filename + last);
+	return bpf_map_lookup_elem(&names, &name) != NULL;
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *program)
+{
+	const char *filename = BPF_CORE_READ(program, filename);
+
+	if (by_name && is_named(filename))
+		target_add(task->tgid);
+	if (is_traced(task))
+		exec_say(task, filename);
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (!trace_all && follow && parent->tgid != child->tgid && is_traced(parent))
+		target_add(child->tgid);
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+	struct event_exit *exit;
+	__u32 tgid = task->tgid;
+
+	/* The process ends with its last thread. */
+	if (signal->live.counter != 0 || !is_traced(task))
+		return 0;
+	exit = bpf_ringbuf_reserve(&ring, sizeof(*exit), 0);
+	if (exit) {
+		head_fill(&exit->head, task, EVENT_EXIT, sizeof(*exit));
+		exit->start = BPF_CORE_READ(task, group_leader, start_boottime);
+		exit->pad = 0;
+		exit->status = signal->flags & SIGNAL_GROUP_EXIT ?
+				       signal->group_exit_code :
+				       BPF_CORE_READ(task, group_leader, exit_code);
+		bpf_ringbuf_submit(exit, wake_flags());
+	} else {
+		count(&lost[LOST_EXIT], 1);
+	}
+	if (!trace_all && !bpf_map_delete_elem(&targets, &tgid)) {
+		__sync_fetch_and_add(&targets_alive, -1);
+		if (!targets_alive)
+			wake_reader();
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* What the kernel programs and their loader agree on besides the events: the
+ * layouts of the maps that the loader reads and writes, and their sizes. */
+#ifndef GLASSTAP_SHARED_H
+#define GLASSTAP_SHARED_H
+
+#include "event.h"
+
+/* Living processes at once; pid_max is 4 million, 32768 by default. */
+#define MAX_TARGET_PROCESSES 131072
+#define MAX_WANTED 65536
+/* Connections with a loss that no event has told so far: one for each socket of
+ * a busy server. */
+#define MAX_REFUSED 16384
+/* Scattered buffers are gathered up to this size for one event. */
+#define GATHER_PIECE 32768
+#define MAX_IOVECS 1024            /* UIO_MAXIOV: the kernel takes no more */
+#define NAME_SIZE 64
+
+struct name {
+	char text[NAME_SIZE];
+};
+
+struct refused {
+	__u64 moved[2], lost[2], lost_events[2];
+};
+
+/* A living socket, as the sweep writes it. */
+struct sweep_row {
+	__u64 id;
+	struct refused sums;
+};
+
+#endif

@@ -1,0 +1,217 @@
+/* What the programs remember, who is traced, and the head of an event. */
+#ifndef GLASSTAP_STATE_H
+#define GLASSTAP_STATE_H
+
+#include "kernel.bpf.h" /* before libbpf's own, which use its types */
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#include "event.h"
+#include "shared.h"
+
+/* Settings: written once, before the programs are loaded. */
+const volatile __u64 snap = ~0ULL;        /* bytes copied of a call */
+const volatile __u64 data_limit = ~0ULL;  /* ring fill above which data is refused, so
+                                           * that the rarer events still find room */
+const volatile bool trace_all = false;
+const volatile bool follow = true;
+const volatile bool by_name = false;
+
+/* Set by scan_self, before anything is attached. */
+__u32 self_tgid;          /* glasstap, in the kernel's own numbering */
+__u32 ns_level;           /* the depth of its pid namespace, */
+__u64 own_ns;             /* and where that lies */
+
+/* Counters and flags that user space maps. */
+__u64 lost[LOST_KINDS];
+__u64 unplaced_bytes;
+__u32 reader_idle;        /* the reader sleeps without a timer: wake it */
+__u32 waiting_accepts;    /* accepted connections that nobody has used so far */
+__u32 targets_alive;
+__u64 next_conn = 1;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 << 20);
+} ring SEC(".maps");
+
+/* Traced processes, by the kernel's own tgid. With -a it is not consulted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_TARGET_PROCESSES);
+	__type(key, __u32);
+	__type(value, __u32);
+} targets SEC(".maps");
+
+/* Pids that the user named, as glasstap's pid namespace has them; the scan of
+ * tasks turns them into targets and sets the value. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_WANTED);
+	__type(key, __u32);
+	__type(value, __u32);
+} wanted SEC(".maps");
+
+/* -n: the last part of a program's path. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_WANTED);
+	__type(key, struct name);
+	__type(value, __u32);
+} names SEC(".maps");
+
+/* What is known of a socket. Lives and dies with the socket itself, whichever
+ * process holds it; a connection accepted from a listener starts with a copy of
+ * the listener's. */
+struct sock_state {
+	__u64 id;              /* 0: between two connections */
+	__u64 since;
+	__u64 moved[2], lost[2], lost_events[2];
+	__u32 pid, tid;        /* who opened it */
+	char comm[EVENT_COMM];
+	__u32 seq_in;          /* TCP: copied_seq after the last read that was counted */
+	__u8 kind;
+	__u8 announced;        /* its EVENT_OPEN is in the ring */
+	__u8 reason;           /* enum close_reason so far */
+	__u8 fin_counted;      /* seq_in is past the other side's FIN */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct sock_state);
+} sockets SEC(".maps");
+
+/* Connections of which something was refused and not said so far. Emptied by
+ * the reader; bounded: beyond it only the sum is known. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_REFUSED);
+	__type(key, __u64);
+	__type(value, struct refused);
+} refused SEC(".maps");
+
+/* What a thread is in the middle of. */
+struct thread_state {
+	__u64 messages;        /* sendmmsg, recvmmsg: the array, */
+	__u32 next;            /* the entry whose turn it is, */
+	__u32 unsure;          /* and whether that is not known */
+	struct address sender; /* of the datagram that was taken from a queue last, */
+	__u16 sender_to;       /* and the port it was sent to */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread_state);
+} threads SEC(".maps");
+
+/* Two pieces long, so that the verifier sees that a piece which begins inside
+ * the first half ends inside the second. One for each CPU: the programs that
+ * use it run with preemption off. */
+struct scratch {
+	struct event_data head;
+	char data[2 * GATHER_PIECE];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set to the number of CPUs */
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+static __always_inline void count(__u64 *counter, __u64 by)
+{
+	__sync_fetch_and_add(counter, by);
+}
+
+static __always_inline bool is_traced(struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+
+	if (trace_all)
+		return tgid != self_tgid && !(task->flags & PF_KTHREAD);
+	return bpf_map_lookup_elem(&targets, &tgid) != NULL;
+}
+
+static __always_inline void target_add(__u32 tgid)
+{
+	__u32 one = 1;
+
+	if (tgid == self_tgid || bpf_map_lookup_elem(&targets, &tgid))
+		return;
+	if (bpf_map_update_elem(&targets, &tgid, &one, BPF_ANY))
+		count(&lost[LOST_UNTRACED], 1);
+	else
+		__sync_fetch_and_add(&targets_alive, 1);
+}
+
+/* The number of a pid as glasstap's own namespace shows it, 0 if it does not. */
+static __always_inline __u32 pid_number(struct pid *pid)
+{
+	struct upid upid = {};
+
+	if (!pid || BPF_CORE_READ(pid, level) < ns_level)
+		return 0;
+	bpf_probe_read_kernel(&upid, bpf_core_type_size(struct upid),
+			      (char *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      ns_level * bpf_core_type_size(struct upid));
+	return (__u64)upid.ns == own_ns ? upid.nr : 0;
+}
+
+static __always_inline __u32 pid_shown(struct task_struct *task)
+{
+	if (ns_level == 0)
+		return task->tgid;
+	return pid_number(BPF_CORE_READ(task, group_leader, thread_pid));
+}
+
+static __always_inline __u32 tid_shown(struct task_struct *task)
+{
+	if (ns_level == 0)
+		return task->pid;
+	return pid_number(BPF_CORE_READ(task, thread_pid));
+}
+
+static __always_inline void head_fill(struct event *head, struct task_struct *task, __u16 type,
+				      __u32 size)
+{
+	head->size = size;
+	head->type = type;
+	head->cpu = bpf_get_smp_processor_id();
+	head->time = bpf_ktime_get_boot_ns();
+	head->pid = pid_shown(task);
+	head->tid = tid_shown(task);
+	bpf_probe_read_kernel_str(head->comm, sizeof(head->comm), task->comm);
+}
+
+/* The flags of a submit: the reader looks by itself every few milliseconds while
+ * there is traffic, so that nobody pays for waking it; only when it has gone to
+ * sleep for good it must be woken. */
+static __always_inline __u64 wake_flags(void)
+{
+	if (!reader_idle)
+		return BPF_RB_NO_WAKEUP;
+	reader_idle = 0;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+/* A word to the reader without an event: an empty record that it skips. */
+static __always_inline void wake_reader(void)
+{
+	void *nothing = bpf_ringbuf_reserve(&ring, 8, 0);
+
+	if (nothing)
+		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
+}
+
+#endif

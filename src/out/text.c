@@ -1,0 +1,475 @@
+/* Lines for people. What we say is ASCII and begins in column 1, or with two
+ * spaces where it tells of bytes that are missing; what the program's bytes say
+ * is indented by four, so that no data can pass for a line of ours. */
+#include "out/out.h"
+
+#include "base/escape.h"
+
+#define WHO_WIDTH 22           /* comm[pid] */
+#define CONN_WIDTH 6
+#define VERB_WIDTH 10
+#define SIZE_WIDTH 9
+#define INDENT "    "
+#define WRAP (100 - (sizeof(INDENT) - 1))
+#define WINDOW 512             /* judged at a time: text or not */
+#define HEX_BYTES 16
+#define DAY 86400
+
+/* Fills the column that began at `start`, with at least one space behind. Codes
+ * of colour must not stand in it. */
+static void pad(struct buf *out, size_t start, size_t width)
+{
+	size_t used = 0;
+
+	for (size_t i = start; i < out->len; i++)
+		used += (out->data[i] & 0xc0) != 0x80;
+	buf_fill(out, ' ', used < width ? width - used : 1);
+}
+
+static void add_clock(struct buf *out, const struct out_options *options, uint64_t time)
+{
+	uint64_t utc = time + options->clock_offset;
+	int64_t second = ((int64_t)(utc / 1000000000) + options->zone_offset % DAY) % DAY;
+	char clock[16], *to = out_time_of_day(clock, (uint32_t)(second < 0 ? second + DAY : second));
+
+	*to++ = '.';
+	to = out_digits(to, utc % 1000000000 / 1000, 6);
+	out_style(out, options, STYLE_DIM);
+	buf_add(out, clock, (size_t)(to - clock));
+	out_style_end(out, options, STYLE_DIM);
+	buf_char(out, ' ');
+}
+
+static void add_who(struct buf *out, const struct fact *fact)
+{
+	size_t start = out->len;
+
+	if (fact->comm)
+		escape_text(out, text_of(fact->comm));
+	if (fact->pid) {
+		buf_char(out, '[');
+		buf_uint(out, fact->pid);
+		buf_char(out, ']');
+	} else if (out->len == start) {
+		buf_char(out, '-');
+	}
+	pad(out, start, WHO_WIDTH);
+}
+
+/* The columns that every line has: when, who, on what, what. */
+static void begin(struct buf *out, const struct out_options *options, const struct fact *fact,
+		  const char *verb, enum style style)
+{
+	size_t start;
+
+	add_clock(out, options, fact->time);
+	add_who(out, fact);
+	start = out->len;
+	if (fact->conn) {
+		buf_char(out, 'c');
+		buf_uint(out, fact->conn->number);
+	} else {
+		buf_char(out, '-');
+	}
+	pad(out, start, CONN_WIDTH);
+	out_style(out, options, style);
+	buf_string(out, verb);
+	out_style_end(out, options, style);
+	buf_fill(out, ' ', strlen(verb) < VERB_WIDTH ? VERB_WIDTH - strlen(verb) : 1);
+}
+
+/* Transport and the two sides. `peer`, if it has a length, is the other one. */
+static void add_sides(struct buf *out, const struct conn *conn, const char *arrow, struct text peer)
+{
+	struct text local = conn ? conn->local : TEXT("");
+	struct text remote = peer.len || !conn ? peer : conn->remote;
+
+	if (conn && conn->transport) {
+		buf_string(out, conn->transport);
+		if (local.len || remote.len)
+			buf_char(out, ' ');
+	}
+	escape_text(out, local);
+	if (!remote.len)
+		return;
+	if (local.len)
+		buf_char(out, ' ');
+	buf_string(out, arrow);
+	buf_char(out, ' ');
+	escape_text(out, remote);
+}
+
+static struct text head(struct text data)
+{
+	return (struct text){ data.data, data.len < WINDOW ? data.len : WINDOW };
+}
+
+static bool mostly_binary(struct text data)
+{
+	return escape_count(head(data)) * 10 > head(data).len * 3;
+}
+
+static void add_wrapped(struct buf *out, struct text data)
+{
+	while (data.len) {
+		size_t len;
+
+		buf_literal(out, INDENT);
+		len = escape_text_columns(out, data, WRAP);
+		buf_char(out, '\n');
+		data.data += len;
+		data.len -= len;
+	}
+}
+
+/* Line for line as long as it is text: "\n" and "\r\n" end one and are not
+ * shown. Behind that (a compressed body under its headers) everything is
+ * escaped, line ends too, and wrapped. What was judged to be text is not
+ * judged again, or hostile data could make us look at each byte many times. */
+static void add_text(struct buf *out, struct text data)
+{
+	const char *judged = data.data;
+
+	while (data.len) {
+		const char *newline = memchr(data.data, '\n', data.len);
+		size_t step = newline ? (size_t)(newline - data.data) + 1 : data.len;
+		struct text line = { data.data, newline ? step - 1 : step };
+
+		if (data.data >= judged && escape_count(head(line))) {
+			if (mostly_binary(data)) {
+				add_wrapped(out, data);
+				return;
+			}
+			judged = data.data + head(data).len;
+		}
+		if (newline && line.len && line.data[line.len - 1] == '\r')
+			line.len--;
+		if (line.len) {
+			buf_literal(out, INDENT);
+			escape_text(out, line);
+		}
+		buf_char(out, '\n');
+		data.data += step;
+		data.len -= step;
+	}
+}
+
+static char *put_hex(char *to, uint64_t value, int digits)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (int i = digits - 1; i >= 0; i--) {
+		to[i] = hex[value & 15];
+		value >>= 4;
+	}
+	return to + digits;
+}
+
+static void add_hex_line(struct buf *out, size_t offset, const unsigned char *bytes, size_t len)
+{
+	char line[sizeof(INDENT) + 10 + HEX_BYTES / 2 * 5 + 1 + HEX_BYTES + 1], *to = line;
+
+	memset(line, ' ', sizeof(line));
+	to = put_hex(to + sizeof(INDENT) - 1, offset, 8);
+	*to++ = ':';
+	for (size_t i = 0; i < HEX_BYTES; i++) {
+		to += i % 2 == 0;
+		if (i < len)
+			put_hex(to, bytes[i], 2);
+		to += 2;
+	}
+	to += 2;
+	for (size_t i = 0; i < len; i++)
+		*to++ = (char)(bytes[i] >= 0x20 && bytes[i] < 0x7f ? bytes[i] : '.');
+	*to++ = '\n';
+	buf_add(out, line, (size_t)(to - line));
+}
+
+static void add_hex(struct buf *out, struct text data)
+{
+	for (size_t at = 0; at < data.len; at += HEX_BYTES)
+		add_hex_line(out, at, (const unsigned char *)data.data + at,
+			     data.len - at < HEX_BYTES ? data.len - at : HEX_BYTES);
+}
+
+static void add_gap(struct buf *out, const struct out_options *options, const struct fact_io *io)
+{
+	if (io->data.len >= io->len)
+		return;
+	out_style(out, options, STYLE_YELLOW);
+	buf_literal(out, "  ... ");
+	buf_uint_grouped(out, io->len - io->data.len);
+	if (io->data.len) {
+		buf_literal(out, " of ");
+		buf_uint_grouped(out, io->len);
+	}
+	buf_literal(out, " bytes not shown");
+	if (io->gap && strcmp(io->gap, "cut") == 0) {
+		buf_literal(out, " (-s)");
+	} else if (io->gap) {
+		buf_literal(out, ": ");
+		buf_string(out, io->gap);
+	}
+	out_style_end(out, options, STYLE_YELLOW);
+	buf_char(out, '\n');
+}
+
+static void add_io(struct buf *out, const struct out_options *options, const struct fact *fact)
+{
+	const struct fact_io *io = &fact->io;
+	bool outward = io->dir == DIR_OUT;
+	size_t start;
+
+	begin(out, options, fact, outward ? "out" : "in", outward ? STYLE_CYAN : STYLE_GREEN);
+	start = out->len;
+	buf_uint_grouped(out, io->len);
+	if (io->done || io->moved != io->len) {
+		buf_literal(out, " (of ");
+		buf_uint_grouped(out, io->moved);
+		buf_literal(out, " from ");
+		buf_uint_grouped(out, io->done);
+		buf_char(out, ')');
+	}
+	if (fact->conn || io->peer.len)
+		pad(out, start, SIZE_WIDTH);
+	add_sides(out, fact->conn, outward ? "->" : "<-", io->peer);
+	out_style(out, options, STYLE_DIM);
+	if (io->op) {
+		buf_literal(out, "  ");
+		buf_string(out, io->op);
+	}
+	if (io->fd >= 0) {
+		buf_literal(out, "  fd ");
+		buf_uint(out, (uint64_t)io->fd);
+	}
+	out_style_end(out, options, STYLE_DIM);
+	buf_char(out, '\n');
+	if (options->hex)
+		add_hex(out, io->data);
+	else
+		add_text(out, io->data);
+	add_gap(out, options, io);
+}
+
+/* Who called whom is known of these two only. */
+static const char *open_arrow(const char *kind)
+{
+	if (kind && strcmp(kind, "connect") == 0)
+		return "->";
+	return kind && strcmp(kind, "accept") == 0 ? "<-" : "<->";
+}
+
+static void add_open(struct buf *out, const struct out_options *options, const struct fact *fact)
+{
+	const struct fact_open *open = &fact->open;
+	const struct conn *conn = fact->conn;
+
+	begin(out, options, fact, open->kind ? open->kind : "open", open->error ? STYLE_RED : STYLE_PLAIN);
+	add_sides(out, conn, open_arrow(open->kind), TEXT(""));
+	if (conn && conn->peer_pid) {
+		buf_literal(out, "  peer pid ");
+		buf_uint(out, conn->peer_pid);
+	}
+	if (open->error) {
+		buf_literal(out, "  ");
+		out_style(out, options, STYLE_RED);
+		buf_literal(out, "failed: ");
+		out_error(out, open->error);
+		out_style_end(out, options, STYLE_RED);
+	}
+	if (open->latency >= 0) {
+		buf_string(out, open->error ? " (" : "  ");
+		out_duration(out, (uint64_t)open->latency);
+		buf_string(out, open->error ? ")" : "");
+	}
+	buf_char(out, '\n');
+}
+
+static void add_close(struct buf *out, const struct out_options *options, const struct fact *fact)
+{
+	const struct fact_close *close = &fact->close;
+	const char *space = "";
+
+	begin(out, options, fact, "close", close->error ? STYLE_RED : STYLE_PLAIN);
+	if (close->bytes_known) {
+		buf_literal(out, "out ");
+		buf_uint_grouped(out, close->bytes[DIR_OUT]);
+		buf_literal(out, "  in ");
+		buf_uint_grouped(out, close->bytes[DIR_IN]);
+		space = "  ";
+	}
+	if (close->duration >= 0) {
+		buf_string(out, space);
+		out_duration(out, (uint64_t)close->duration);
+		space = "  ";
+	}
+	if (close->reason || close->error) {
+		buf_string(out, space);
+		out_style(out, options, close->error ? STYLE_RED : STYLE_PLAIN);
+		if (close->reason)
+			buf_string(out, close->reason);
+		else
+			out_error(out, close->error);
+		out_style_end(out, options, close->error ? STYLE_RED : STYLE_PLAIN);
+	}
+	buf_char(out, '\n');
+}
+
+static bool shell_safe(struct text word)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789_@%+=:,./-";
+
+	for (size_t i = 0; i < word.len; i++)
+		if (!memchr(safe, word.data[i], sizeof(safe) - 1))
+			return false;
+	return word.len > 0;
+}
+
+/* As it can be given to bash again: word, 'a word', or $'a word\n' where it
+ * takes escapes, of which $'' knows all that escape_text writes. */
+static void add_argument(struct buf *out, struct text word)
+{
+	size_t start = out->len;
+	bool escapes;
+
+	if (shell_safe(word)) {
+		buf_text(out, word);
+		return;
+	}
+	escape_text(out, word);
+	escapes = out->len - start != word.len;
+	out->len = start;
+	buf_string(out, escapes ? "$'" : "'");
+	while (word.len) {
+		const char *quote = memchr(word.data, '\'', word.len);
+		struct text part = { word.data, quote ? (size_t)(quote - word.data) : word.len };
+
+		escape_text(out, part);
+		if (quote)
+			buf_string(out, escapes ? "\\'" : "'\\''");
+		word.data += part.len + (quote != NULL);
+		word.len -= part.len + (quote != NULL);
+	}
+	buf_char(out, '\'');
+}
+
+static void add_argv(struct buf *out, struct text argv)
+{
+	const char *space = "  ";
+
+	while (argv.len) {
+		const char *nul = memchr(argv.data, '\0', argv.len);
+		struct text word = { argv.data, nul ? (size_t)(nul - argv.data) : argv.len };
+		size_t step = nul ? word.len + 1 : word.len;
+
+		buf_string(out, space);
+		add_argument(out, word);
+		argv.data += step;
+		argv.len -= step;
+		space = " ";
+	}
+}
+
+static void add_exec(struct buf *out, const struct out_options *options, const struct fact *fact)
+{
+	const struct fact_exec *exec = &fact->exec;
+
+	begin(out, options, fact, "exec", STYLE_PLAIN);
+	out_style(out, options, STYLE_DIM);
+	if (exec->ppid) {
+		buf_literal(out, "ppid ");
+		buf_uint(out, exec->ppid);
+		buf_literal(out, "  ");
+	}
+	buf_literal(out, "uid ");
+	buf_uint(out, exec->uid);
+	out_style_end(out, options, STYLE_DIM);
+	if (exec->filename.len) {
+		buf_literal(out, "  ");
+		escape_text(out, exec->filename);
+	}
+	add_argv(out, exec->argv);
+	if (exec->argv.len < exec->argv_len) {
+		buf_literal(out, " ... ");
+		buf_uint_grouped(out, exec->argv_len - exec->argv.len);
+		buf_literal(out, " bytes of arguments not shown");
+	}
+	if (exec->cwd.len) {
+		buf_literal(out, "  ");
+		out_style(out, options, STYLE_DIM);
+		buf_literal(out, "(cwd ");
+		escape_text(out, exec->cwd);
+		buf_char(out, ')');
+		out_style_end(out, options, STYLE_DIM);
+	}
+	buf_char(out, '\n');
+}
+
+static void add_exit(struct buf *out, const struct out_options *options, const struct fact *fact)
+{
+	const struct fact_exit *exit = &fact->exit;
+
+	begin(out, options, fact, "exit", exit->signal ? STYLE_RED : STYLE_PLAIN);
+	if (exit->signal) {
+		out_style(out, options, STYLE_RED);
+		buf_literal(out, "killed by ");
+		out_signal(out, exit->signal);
+		if (exit->core)
+			buf_literal(out, " (core dumped)");
+		out_style_end(out, options, STYLE_RED);
+	} else {
+		buf_int(out, exit->status);
+	}
+	if (exit->duration >= 0) {
+		buf_literal(out, "  after ");
+		out_duration(out, (uint64_t)exit->duration);
+	}
+	buf_char(out, '\n');
+}
+
+static void add_loss(struct buf *out, const struct out_options *options, const struct fact *fact)
+{
+	const struct fact_loss *loss = &fact->loss;
+
+	begin(out, options, fact, "LOST", STYLE_RED);
+	out_style(out, options, STYLE_RED);
+	out_count(out, loss->bytes, "byte", "bytes");
+	buf_literal(out, " (");
+	out_count(out, loss->events, "event", "events");
+	buf_char(out, ')');
+	if (loss->has_dir) {
+		buf_string(out, loss->dir == DIR_OUT ? " out" : " in");
+		buf_literal(out, " at offset ");
+		buf_uint_grouped(out, loss->offset);
+	}
+	if (loss->where && strcmp(loss->where, "ring") == 0) {
+		buf_literal(out, ": the ring was full");
+	} else if (loss->where) {
+		buf_literal(out, ": ");
+		buf_string(out, loss->where);
+	}
+	out_style_end(out, options, STYLE_RED);
+	buf_char(out, '\n');
+}
+
+static void add_nothing(struct buf *out, const struct out_options *options,
+			const struct fact *fact)
+{
+	(void)out;
+	(void)options;
+	(void)fact;
+}
+
+static void (*const writers[FACT_TYPES])(struct buf *, const struct out_options *,
+					 const struct fact *) = {
+	[FACT_IO] = add_io, [FACT_OPEN] = add_open, [FACT_CLOSE] = add_close,
+	[FACT_EXEC] = add_exec, [FACT_EXIT] = add_exit, [FACT_LOSS] = add_loss,
+	[FACT_SUMMARY] = add_nothing
+};
+_Static_assert(FACT_TYPES == FACT_SUMMARY + 1, "a writer for each");
+
+void text_fact(struct buf *out, const struct out_options *options, const struct fact *fact)
+{
+	writers[fact->type](out, options, fact);
+}

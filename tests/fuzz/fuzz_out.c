@@ -1,0 +1,188 @@
+/* A fact made of any bytes: JSON must be one valid object a line, text must be
+ * safe for a terminal, and no data may look like a line of ours. */
+#include <stdlib.h>
+
+#include "../unit/output_check.h"
+#include "out/out.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct input {
+	const uint8_t *at;
+	size_t left;
+};
+
+static uint64_t take(struct input *input, size_t bytes)
+{
+	uint64_t value = 0;
+
+	for (; bytes && input->left; bytes--, input->left--)
+		value = value << 8 | *input->at++;
+	return value;
+}
+
+/* Few bytes give a small number, as they mostly are, and sometimes any. */
+static uint64_t take_number(struct input *input)
+{
+	return take(input, take(input, 1) % 9);
+}
+
+static struct text take_text(struct input *input, size_t most)
+{
+	size_t len = take(input, most > 255 ? 2 : 1) % (most + 1);
+	struct text text;
+
+	if (len > input->left)
+		len = input->left;
+	text = (struct text){ (const char *)input->at, len };
+	input->at += len;
+	input->left -= len;
+	return text;
+}
+
+static const char *take_word(struct input *input)
+{
+	static const char *const words[] = { NULL, "connect", "accept", "cut", "ring", "sendto", "tcp", "" };
+
+	return words[take(input, 1) % 8];
+}
+
+static void take_comm(struct input *input, char comm[EVENT_COMM])
+{
+	struct text text = take_text(input, EVENT_COMM - 1);
+
+	memset(comm, 0, EVENT_COMM);
+	memcpy(comm, text.data, text.len);
+}
+
+static void take_conn(struct input *input, struct conn *conn)
+{
+	conn->number = take_number(input);
+	conn->fd = (int)take(input, 4);
+	conn->family = (uint16_t)take(input, 1);
+	conn->inode = (uint32_t)take(input, 4);
+	conn->peer_pid = (uint32_t)take(input, 4);
+	conn->transport = take_word(input);
+	conn->local = take_text(input, 110);
+	conn->remote = take_text(input, 110);
+}
+
+static void take_io(struct input *input, struct fact_io *io)
+{
+	io->op = take_word(input);
+	io->dir = take(input, 1) & 1;
+	io->fd = (int)take(input, 4);
+	io->offset = take_number(input);
+	io->len = take_number(input);
+	io->done = take_number(input);
+	io->moved = take_number(input);
+	io->gap = take_word(input);
+	io->peer = take_text(input, 60);
+	io->data = take_text(input, EVENT_PIECE - 1);
+}
+
+static void take_exec(struct input *input, struct fact_exec *exec)
+{
+	exec->ppid = (uint32_t)take(input, 4);
+	exec->uid = (uint32_t)take(input, 4);
+	exec->argv_len = take_number(input);
+	exec->filename = take_text(input, 4096);
+	exec->cwd = take_text(input, 4096);
+	exec->argv = take_text(input, 4096);
+}
+
+static void take_summary(struct input *input, struct fact_summary *summary)
+{
+	uint64_t *number = (uint64_t *)summary;
+
+	for (size_t i = 0; i < sizeof(*summary) / sizeof(*number); i++)
+		number[i] = take_number(input);
+}
+_Static_assert(sizeof(struct fact_summary) % sizeof(uint64_t) == 0, "numbers only");
+
+static void take_fact(struct input *input, struct fact *fact)
+{
+	switch (fact->type) {
+	case FACT_IO:
+		take_io(input, &fact->io);
+		break;
+	case FACT_OPEN:
+		fact->open = (struct fact_open){ take_word(input), (int64_t)take_number(input),
+						 (uint32_t)take(input, 4) };
+		break;
+	case FACT_CLOSE:
+		fact->close = (struct fact_close){
+			{ take_number(input), take_number(input) }, take(input, 1) & 1,
+			(int64_t)take_number(input), take_word(input), (uint32_t)take(input, 4)
+		};
+		break;
+	case FACT_EXEC:
+		take_exec(input, &fact->exec);
+		break;
+	case FACT_EXIT:
+		fact->exit = (struct fact_exit){ (int)take(input, 4), (int)take(input, 4),
+						 take(input, 1) & 1, (int64_t)take_number(input) };
+		break;
+	case FACT_LOSS:
+		fact->loss = (struct fact_loss){ take(input, 1) & 1, take(input, 1) & 1, take_number(input),
+						 take_number(input), take_number(input), take_word(input) };
+		break;
+	default:
+		take_summary(input, &fact->summary);
+	}
+}
+
+static void require(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void check_fact(const struct out_options *options, const struct fact *fact)
+{
+	struct buf out = { 0 };
+
+	json_fact(&out, options, fact);
+	require(check_json_line(out.data, out.len));
+	out.len = 0;
+	text_fact(&out, options, fact);
+	require(check_terminal(out.data, out.len, options->colour));
+	require(check_indent(out.data, out.len));
+	out.len = 0;
+	if (fact->type == FACT_SUMMARY) {
+		out_summary(&out, options, &fact->summary);
+		require(check_terminal(out.data, out.len, options->colour));
+	}
+	require(!out.failed);
+	buf_free(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = { data, size };
+	struct conn conn = { 0 };
+	struct fact fact = { 0 };
+	struct out_options options = { 0 };
+	char comm[EVENT_COMM];
+	uint64_t flags = take(&input, 1);
+
+	fact.type = take(&input, 1) % FACT_TYPES;
+	fact.time = take_number(&input);
+	options.clock_offset = take_number(&input);
+	options.zone_offset = (int64_t)take_number(&input);
+	options.colour = flags & 1;
+	options.hex = flags & 2;
+	fact.pid = (uint32_t)take_number(&input);
+	fact.tid = (uint32_t)take_number(&input);
+	if (flags & 4) {
+		take_comm(&input, comm);
+		fact.comm = comm;
+	}
+	if (flags & 8) {
+		take_conn(&input, &conn);
+		fact.conn = &conn;
+	}
+	take_fact(&input, &fact);
+	check_fact(&options, &fact);
+	return 0;
+}

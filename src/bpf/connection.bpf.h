@@ -163,7 +163,7 @@ int BPF_PROG(on_packet_consumed, struct sk_buff *skb, void *location)
 	if (skb->protocol != swap16(0x0800) && skb->protocol != swap16(0x86dd))
 		return 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	if (!is_traced(task) || call_kind_of(REGS_NR(regs)).dir != DIR_IN)
+	if (call_kind_of(REGS_NR(regs)).dir != DIR_IN || !is_traced(task))
 		return 0;
 	head = skb->head;
 	if (bpf_probe_read_kernel(udp, 4, head + skb->transport_header))

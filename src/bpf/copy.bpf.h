@@ -151,7 +151,7 @@ struct walk {
 	__u64 filled;          /* bytes that are gathered and not sent */
 };
 
-#define PIECES 8
+#define PIECES 32
 
 /* The next pieces of a buffer. Returns 1 at the end. With -s, what is not copied
  * rides on the last piece that is. */

@@ -48,70 +48,88 @@ __noinline int text_say(__u32 kind, __u32 done, __u64 from, __u64 len)
 	return 1;
 }
 
-/* The end of a path, written backwards. Lies in the CPU's scratch space. */
+/* The i-th piece of a longer text. Returns 1 at the end. */
+__noinline int text_next(__u32 kind, __u32 i, __u64 from, __u64 len)
+{
+	__u64 done = (__u64)i * TEXT_PIECE;
+
+	if (done >= len)
+		return 1;
+	if (text_say(kind, done, from + done, len - done))
+		return 0;
+	count(&lost[LOST_EXEC], 1);
+	return 1;
+}
+
+/* A path, written backwards into the second half of the scratch space. */
 struct path_walk {
 	struct mount *mount;
 	struct dentry *dentry;
-	struct dentry *root_dentry;
 	struct vfsmount *root_mount;
-	__u32 begin;           /* of what is written so far */
+	struct dentry *root_dentry;
+	__u64 begin;           /* of what is written so far */
 };
 
-static __always_inline bool path_step(struct path_walk *walk, char *room)
+/* One name more. Returns 1 at the root. */
+__noinline int path_step(struct path_walk *walk)
 {
-	struct mount *here = walk->mount, *above;
-	struct vfsmount *mount = (void *)here + bpf_core_field_offset(struct mount, mnt);
-	struct dentry *dentry = walk->dentry;
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
+	struct mount *here, *above;
+	struct vfsmount *mount;
+	struct dentry *dentry;
 	const unsigned char *name;
 	__u64 len, at;
+	char *room;
 
+	if (!walk || !scratch)
+		return 1;
+	room = scratch->data + GATHER_PIECE;
+	here = walk->mount;
+	dentry = walk->dentry;
+	mount = (void *)here + bpf_core_field_offset(struct mount, mnt);
 	if (dentry == walk->root_dentry && mount == walk->root_mount)
-		return false;
+		return 1;
 	if (dentry == BPF_CORE_READ(mount, mnt_root)) {
 		above = BPF_CORE_READ(here, mnt_parent);
-		if (above == here)
-			return false;
 		walk->dentry = BPF_CORE_READ(here, mnt_mountpoint);
 		walk->mount = above;
-		return true;
+		return above == here;
 	}
 	len = BPF_CORE_READ(dentry, d_name.len);
 	name = BPF_CORE_READ(dentry, d_name.name);
 	if (len > 255 || len + 1 > walk->begin)
-		return false;
+		return 1;
 	at = walk->begin - len;
 	CLAMP(at, PATH_ROOM);
 	CLAMP(len, 255);
 	bpf_probe_read_kernel(room + at, len, name);
-	at--;
-	at &= PATH_ROOM - 1;
+	at = (at - 1) & (PATH_ROOM - 1);
 	room[at] = '/';
 	walk->begin = at;
 	walk->dentry = BPF_CORE_READ(dentry, d_parent);
-	return true;
+	return 0;
 }
 
-/* The working directory as the process itself would see it, at the end of
- * `room`. Returns where it begins. */
+/* The working directory as the process itself would see it. Returns where it
+ * begins; it ends at PATH_ROOM - 1. */
 static __always_inline __u32 path_of_cwd(struct task_struct *task, char *room)
 {
 	struct fs_struct *fs = task->fs;
 	struct path_walk walk = { .begin = PATH_ROOM - 1 };
-	struct vfsmount *mount;
 
 	if (!fs)
 		return walk.begin;
-	mount = BPF_CORE_READ(fs, pwd.mnt);
-	walk.mount = (void *)mount - bpf_core_field_offset(struct mount, mnt);
+	walk.mount = (void *)BPF_CORE_READ(fs, pwd.mnt) - bpf_core_field_offset(struct mount, mnt);
 	walk.dentry = BPF_CORE_READ(fs, pwd.dentry);
 	walk.root_mount = BPF_CORE_READ(fs, root.mnt);
 	walk.root_dentry = BPF_CORE_READ(fs, root.dentry);
 	for (int i = 0; i < PATH_DEPTH; i++)
-		if (!path_step(&walk, room))
+		if (path_step(&walk))
 			break;
 	if (walk.begin == PATH_ROOM - 1) {
 		walk.begin--;
-		room[walk.begin] = '/';
+		room[PATH_ROOM - 2] = '/';
 	}
 	return walk.begin;
 }
@@ -153,12 +171,9 @@ static __always_inline void exec_say(struct task_struct *task, const char *filen
 	text_say(TEXT_FILENAME, 0, 0, name_len - 1);
 	text_say(TEXT_CWD, 0, GATHER_PIECE + begin, PATH_ROOM - 1 - begin);
 	/* 4 MiB in pieces: more than execve(2) takes with the usual stack limit. */
-	for (__u32 i = 0; i < 256 && i * TEXT_PIECE < len; i++) {
-		if (!text_say(TEXT_ARGV, i * TEXT_PIECE, from + i * TEXT_PIECE, len - i * TEXT_PIECE)) {
-			count(&lost[LOST_EXEC], 1);
+	for (__u32 i = 0; i < 256; i++)
+		if (text_next(TEXT_ARGV, i, from, len))
 			break;
-		}
-	}
 }
 
 /* -n: by the last part of the program's path. */

@@ -364,7 +364,7 @@ static __always_inline void transfer_find(struct transfer *transfer, struct task
 	}
 	transfer->kind = call_kind_of(REGS_NR(regs));
 	if (transfer->kind.shape == SHAPE_NONE) {
-		if (REGS_NR(regs) == 426) {
+		if (REGS_NR(regs) == NR_IO_URING_ENTER) {
 			transfer->kind.op = OP_IO_URING;
 			transfer->gap = GAP_IO_URING;
 		}

@@ -191,7 +191,7 @@ static __always_inline void head_fill(struct event *head, struct task_struct *ta
 	head->time = bpf_ktime_get_boot_ns();
 	head->pid = pid_shown(task);
 	head->tid = tid_shown(task);
-	bpf_probe_read_kernel_str(head->comm, sizeof(head->comm), task->comm);
+	bpf_probe_read_kernel(head->comm, sizeof(head->comm), task->comm);
 }
 
 /* The flags of a submit: the reader looks by itself every few milliseconds while

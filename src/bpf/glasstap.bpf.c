@@ -4,6 +4,7 @@
 #include "socket.bpf.h"
 #include "connection.bpf.h"
 #include "process.bpf.h"
+#include "file.bpf.h"
 #include "scan.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

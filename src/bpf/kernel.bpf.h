@@ -188,7 +188,18 @@ struct signal_struct {
 	struct pid *pids[2];
 };
 
+#if defined(__TARGET_ARCH_x86)
+struct thread_info {
+	__u32 status;
+};
+#else
+struct thread_info {
+	unsigned long flags;
+};
+#endif
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int flags;
 	int exit_code;
 	int pid, tgid;
@@ -262,7 +273,14 @@ struct io_cqe {
 
 struct io_kiocb {
 	__u8 opcode;
+	__u64 flags;
 	struct io_cqe cqe;
+};
+
+struct io_uring_cqe {
+	__u64 user_data;
+	__s32 res;
+	__u32 flags;
 };
 
 struct io_sr_msg {
@@ -323,6 +341,7 @@ struct user_sockaddr {
 #define MSG_ERRQUEUE 0x2000
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
+#define S_IFIFO 0010000
 #define PF_IO_WORKER 0x10
 #define PF_KTHREAD 0x200000
 #define SIGNAL_GROUP_EXIT 4

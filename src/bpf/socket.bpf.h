@@ -12,6 +12,7 @@
 
 #include "copy.bpf.h"
 #include "syscalls.bpf.h"
+#include "uring.bpf.h"
 
 static __always_inline __u16 swap16(__u16 value)
 {
@@ -238,22 +239,6 @@ static __always_inline __u8 kind_at_first_use(struct sock *sk)
 	return sk->sk_protocol == IPPROTO_TCP ? OPEN_EXISTING : OPEN_SOCKET;
 }
 
-/* The file behind a descriptor of the current thread; NULL: none. */
-static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
-{
-	struct files_struct *files = task->files;
-	struct fdtable *table;
-	struct file *file = NULL;
-
-	if (!files)
-		return NULL;
-	table = files->fdt;
-	if (!table || fd >= table->max_fds)
-		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd);
-	return file;
-}
-
 /* sendmmsg and recvmmsg tell one message at a time, and not which. The kernel
  * takes them in order and stops at the first that fails, which is told too; so
  * counting them gives the place, unless the call can end unseen. */
@@ -362,6 +347,10 @@ static __always_inline void transfer_find(struct transfer *transfer, struct task
 		transfer->gap = GAP_IO_URING;
 		return;
 	}
+	if (is_compat(task)) {
+		transfer->gap = GAP_COMPAT;
+		return;
+	}
 	transfer->kind = call_kind_of(REGS_NR(regs));
 	if (transfer->kind.shape == SHAPE_NONE) {
 		if (REGS_NR(regs) == NR_IO_URING_ENTER) {
@@ -443,7 +432,16 @@ static __always_inline int moved(struct sock *sk, struct task_struct *task, int 
 		else
 			peer_of_receive(&data.peer, sk, task);
 	}
-	if (transfer.gap != GAP_NONE) {
+	if (transfer.gap == GAP_IO_URING) {
+		struct uring_request *request = uring_find(sk, task, dir, result);
+
+		if (request) {
+			data.fd = request->fd;
+			emit_uring(state, &data, request, result);
+		} else {
+			emit_gap(state, &data, result, GAP_IO_URING);
+		}
+	} else if (transfer.gap != GAP_NONE) {
 		emit_gap(state, &data, result, transfer.gap);
 	} else if (transfer.kind.shape == SHAPE_MESSAGES) {
 		struct user_msghdr header;

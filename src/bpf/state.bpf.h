@@ -155,6 +155,16 @@ static __always_inline void target_add(__u32 tgid)
 		__sync_fetch_and_add(&targets_alive, 1);
 }
 
+/* A 32-bit program: its system calls have other numbers. */
+static __always_inline bool is_compat(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return task->thread_info.status & 2; /* TS_COMPAT */
+#else
+	return task->thread_info.flags & (1UL << 22); /* TIF_32BIT */
+#endif
+}
+
 /* The number of a pid as glasstap's own namespace shows it, 0 if it does not. */
 static __always_inline __u32 pid_number(struct pid *pid)
 {

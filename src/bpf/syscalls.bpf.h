@@ -2,8 +2,7 @@
 #ifndef GLASSTAP_SYSCALLS_H
 #define GLASSTAP_SYSCALLS_H
 
-#include "event.h"
-#include "kernel.bpf.h"
+#include "state.bpf.h"
 
 #if defined(__TARGET_ARCH_x86)
 #define REGS_ARG0(r) ((r)->di)
@@ -112,6 +111,22 @@ static __always_inline struct call_kind call_kind_of(long nr)
 		kind.dir = call_kinds[nr].dir;
 	}
 	return kind;
+}
+
+/* The file behind a descriptor of the current thread; NULL: none. */
+static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
+{
+	struct files_struct *files = task->files;
+	struct fdtable *table;
+	struct file *file = NULL;
+
+	if (!files)
+		return NULL;
+	table = files->fdt;
+	if (!table || fd >= table->max_fds)
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd);
+	return file;
 }
 
 #endif

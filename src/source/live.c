@@ -15,6 +15,7 @@
 #include "source/live.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <ctype.h>
 #include <dirent.h>
@@ -78,8 +79,10 @@ static int load_failure(struct failure *failure, int error)
 		return failure_set(failure, error,
 				   "not permitted to trace: run it as root (sudo glasstap ...), or with "
 				   "the capabilities CAP_BPF and CAP_PERFMON");
-	if (major < 5 || (major == 5 && minor < 15))
-		return failure_set(failure, error, "this kernel is %s; 5.15 or newer is needed",
+	if (error == -EOPNOTSUPP || major < 6 || (major == 6 && minor < 3))
+		return failure_set(failure, error,
+				   "this kernel is %s; 6.3 or newer is needed to see sockets (the "
+				   "tracepoints sock_send_length and sock_recv_length)",
 				   system.release);
 	return failure_set(failure, error,
 			   "the kernel (%s) refused the tracing programs: %s; GLASSTAP_DEBUG=1 shows "
@@ -130,32 +133,46 @@ static int iterate(struct bpf_program *program, struct bpf_map *map, struct watc
 	return error;
 }
 
-/* Which programs are needed, and do their hooks exist here? */
-static void choose(struct glasstap_bpf *bpf, const struct live_options *options)
+/* Does this kernel have the tracepoint that a program hangs on? */
+static bool has_hook(const struct btf *kernel, const struct bpf_program *program)
 {
+	const char *hook = strchr(bpf_program__section_name(program), '/');
+	char type[128];
+
+	if (bpf_program__expected_attach_type(program) != BPF_TRACE_RAW_TP || !hook)
+		return true;
+	snprintf(type, sizeof(type), "btf_trace_%s", hook + 1);
+	return btf__find_by_name_kind(kernel, type, BTF_KIND_TYPEDEF) > 0;
+}
+
+/* Which programs are needed, and do their hooks exist here? */
+static int choose(struct glasstap_bpf *bpf, const struct live_options *options)
+{
+	/* These serve without sockets. */
+	const struct bpf_program *processes[] = { bpf->progs.scan_self, bpf->progs.scan_tasks,
+						  bpf->progs.on_exec, bpf->progs.on_fork,
+						  bpf->progs.on_exit };
+	struct btf *kernel = btf__load_vmlinux_btf();
 	struct bpf_program *program;
 
+	if (!kernel)
+		return -errno;
 	bpf_object__for_each_program(program, bpf->obj) {
-		bpf_program__set_autoload(program, true);
+		bool needed = options->sockets;
+
+		for (size_t i = 0; i < sizeof(processes) / sizeof(*processes); i++)
+			needed = needed || program == processes[i];
+		if (program == bpf->progs.on_sys_exit)
+			needed = options->all_fds;
+		bpf_program__set_autoload(program, needed && has_hook(kernel, program));
 		/* Iterators are read, not attached. */
 		if (bpf_program__expected_attach_type(program) == BPF_TRACE_ITER)
 			bpf_program__set_autoattach(program, false);
 	}
-	if (!options->sockets) {
-		bpf_program__set_autoload(bpf->progs.on_sock_sent, false);
-		bpf_program__set_autoload(bpf->progs.on_sock_received, false);
-		bpf_program__set_autoload(bpf->progs.on_state, false);
-		bpf_program__set_autoload(bpf->progs.on_packet_consumed, false);
-		bpf_program__set_autoload(bpf->progs.on_stream_read, false);
-		bpf_program__set_autoload(bpf->progs.on_route_4, false);
-		bpf_program__set_autoload(bpf->progs.scan_files, false);
-		bpf_program__set_autoload(bpf->progs.scan_threads, false);
-		bpf_program__set_autoload(bpf->progs.sweep, false);
-	}
-	if (options->all) {
-		bpf_program__set_autoload(bpf->progs.on_fork, false);
-		bpf_program__set_autoload(bpf->progs.scan_tasks, false);
-	}
+	btf__free(kernel);
+	if (options->sockets && !bpf_program__autoload(bpf->progs.on_sock_sent))
+		return -EOPNOTSUPP;
+	return 0;
 }
 
 static int load(struct live *live, const struct live_options *options, struct failure *failure)
@@ -168,7 +185,9 @@ static int load(struct live *live, const struct live_options *options, struct fa
 	bpf = live->bpf = glasstap_bpf__open();
 	if (!bpf)
 		return load_failure(failure, -errno);
-	choose(bpf, options);
+	error = choose(bpf, options);
+	if (error)
+		return load_failure(failure, error);
 	if (control < 256 << 10)
 		control = 256 << 10;
 	bpf->rodata->data_limit = options->ring - control;
@@ -177,6 +196,8 @@ static int load(struct live *live, const struct live_options *options, struct fa
 	bpf->rodata->follow = options->follow;
 	bpf->rodata->by_name = options->name_count != 0;
 	bpf_map__set_max_entries(bpf->maps.ring, options->ring);
+	if (options->all_fds)
+		bpf_map__set_max_entries(bpf->maps.files, MAX_FILES);
 	bpf_map__set_max_entries(bpf->maps.scratches, libbpf_num_possible_cpus());
 	error = glasstap_bpf__load(bpf);
 	if (error)

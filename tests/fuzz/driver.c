@@ -20,11 +20,13 @@
 #include <unistd.h>
 
 #define MAX_SEEDS 1024
+#define OWN_SEEDS 64 /* of a target that makes some */
 #define INPUT_ROOM (256u << 10)
 #define RUNS_DEFAULT 200000
 #define SECONDS_DEFAULT 5
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "fuzz.h"
+
 __attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
 
@@ -192,6 +194,18 @@ static int add_seeds(const char *path)
 	return count < 0 ? -errno : code;
 }
 
+static void add_own_seeds(void)
+{
+	for (uint64_t i = 0; fuzz_seed && i < OWN_SEEDS && seed_count < MAX_SEEDS; i++) {
+		struct input *seed = &seeds[seed_count++];
+
+		seed->data = malloc(INPUT_ROOM);
+		if (!seed->data)
+			abort();
+		seed->len = fuzz_seed(i, seed->data, INPUT_ROOM);
+	}
+}
+
 static double seconds(void)
 {
 	struct timespec now;
@@ -232,7 +246,7 @@ int main(int argc, char **argv)
 	double end = seconds() + setting("FUZZ_SECONDS", SECONDS_DEFAULT);
 	double runs = setting("FUZZ_RUNS", getenv("FUZZ_SECONDS") ? 1e18 : RUNS_DEFAULT);
 	const char *name = strrchr(argv[0], '/');
-	size_t done;
+	size_t done, given;
 
 	name = name ? name + 1 : argv[0];
 	snprintf(crash_path, sizeof(crash_path), "%s.crash", argv[0]);
@@ -254,11 +268,13 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
+	given = seed_count;
+	add_own_seeds();
 	if (!seed_count)
 		seeds[seed_count++] = (struct input){ calloc(1, 64), 64 };
 	for (size_t i = 0; i < seed_count; i++) {
 		run(seeds[i].data, seeds[i].len);
-		for (size_t len = 0; len < seeds[i].len && len < 4096 && seconds() < end; len++)
+		for (size_t len = 0; i < given && len < seeds[i].len && len < 4096 && seconds() < end; len++)
 			run(seeds[i].data, len);
 	}
 	done = run_random(runs, end);

@@ -180,6 +180,7 @@ class Helper:
     """A workload program that is talked to by lines."""
 
     def __init__(self, *arguments, prefix=(), **options):
+        options.setdefault("stderr", None if GLASSTAP not in arguments else subprocess.DEVNULL)
         self.process = start([*prefix, *arguments], stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE, text=True, bufsize=1, **options)
         self.pid = self.process.pid

@@ -14,13 +14,19 @@ from lib import *
 from test_identity import check_talk
 
 
-def talk(count=1000, size=1000):
+def talk(size=1000):
+    """One send of `size` bytes, and one of 5."""
     return [PYTHON, "-c", f"""
-import socket
+import socket, threading
 a, b = socket.socketpair()
-a.sendall(b"x" * {size}); got = 0
-while got < {size}: got += len(b.recv({size}))
-a.sendall(b"short"); b.recv(100)"""]
+def take():
+    left = {size} + 5
+    while left: left -= len(b.recv(left))
+t = threading.Thread(target=take); t.start()
+assert a.send(b"x" * {size}) == {size}
+import time; time.sleep(0.05)
+assert a.send(b"short") == 5
+t.join()"""]
 
 
 @test()
@@ -31,7 +37,7 @@ def cap_on_data(directory):
                      if conn.out.tiles() == 1005), f"connections with -s {cap}")
         other = only((conn for conn in connections(run.lines).values()
                       if conn.into.tiles() == 1005), f"connections with -s {cap}")
-        for stream in (conn.out, other.into):
+        for stream in (conn.out, other.into):  # read as it was sent, in two calls
             have = sorted((offset, data) for offset, _, data in stream.pieces if data)
             wanted = [(0, b"x" * min(cap, 1000)), (1000, b"short"[:cap])] if cap else []
             equal([(offset, bytes(data)) for offset, data in have], wanted, f"data with -s {cap}")

@@ -24,7 +24,7 @@
 #define LOOK_MS 10             /* between two looks at the ring while there is traffic */
 #define IDLE_LOOKS 20          /* empty looks until it sleeps */
 #define TEND_MS 100
-#define LINGER_MS 30           /* after a command's end: its connections' last words */
+#define LINGER_MS 30           /* after the targets' end: their connections' last words */
 
 struct trace {
 	const struct options *options;
@@ -209,13 +209,13 @@ static int follow(struct trace *trace)
 	return 0;
 }
 
-/* A command's connections may have a few states to go through yet. */
+/* The connections of what has ended may have a few states to go through yet. */
 static int linger(struct trace *trace)
 {
 	uint64_t until = now_ms() + LINGER_MS;
 	int got = 0;
 
-	while (got >= 0 && trace->command.ended && now_ms() < until) {
+	while (got >= 0 && !trace->stop && now_ms() < until) {
 		struct timespec pause = { .tv_nsec = 5000000 };
 
 		got = drain(trace);

@@ -105,7 +105,9 @@ static __always_inline void state_changes(struct sock *sk, struct sock_state *st
 		return;
 	}
 	if (from == TCP_LISTEN) {
-		state->id = 0;
+		/* To SYN_RECV: a copy, of what will be accepted. */
+		if (to == TCP_CLOSE)
+			state->id = 0;
 		return;
 	}
 	/* These two are entered by who closes or shuts down, and by nobody else. */

@@ -156,7 +156,7 @@ struct event_close {
 	__u64 lost_events[2];
 	__u32 error;
 	__u8 reason;
-	__u8 known;            /* 0: bytes[] and lost[] are not known (CLOSE_GONE) */
+	__u8 known;            /* 0: bytes[] may be an older count, and so too small */
 	__u8 pad[2];
 };
 

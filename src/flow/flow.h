@@ -59,7 +59,6 @@ struct fact_open {
 
 struct fact_close {
 	uint64_t bytes[2];
-	bool bytes_known;
 	int64_t duration;          /* ns; -1 unknown */
 	const char *reason;        /* "closed here", "closed by the other side"...; NULL unknown */
 	uint32_t error;

@@ -52,13 +52,14 @@ static void tell_close(struct flow *flow, const struct event_close *event,
 	char room[REASON_ROOM];
 
 	fact.close = (struct fact_close){
-		.bytes_known = event->known,
 		.duration = flow_elapsed(since, event->head.time),
 		.reason = name_reason(event->reason, event->error, room),
 		.error = event->error,
 	};
+	/* Of one that was found to be gone, the last count may be an old one. */
 	for (int dir = 0; dir < 2; dir++)
-		fact.close.bytes[dir] = event->known ? event->bytes[dir] : conn->next[dir];
+		fact.close.bytes[dir] = event->known || event->bytes[dir] > conn->next[dir] ?
+						event->bytes[dir] : conn->next[dir];
 	flow_emit(flow, &fact);
 }
 
@@ -67,14 +68,13 @@ void life_close(struct flow *flow, const struct event_close *event)
 	struct conn_entry *entry = conns_find(&flow->conns, event->conn);
 
 	if (!entry) {
-		if (!event->known || !(event->bytes[0] | event->bytes[1] |
-				       event->lost_events[0] | event->lost_events[1]))
+		if (!(event->bytes[0] | event->bytes[1] |
+		      event->lost_events[0] | event->lost_events[1]))
 			return;
 		entry = conns_add(&flow->conns, event->conn);
 	}
-	if (event->known)
-		for (int dir = 0; dir < 2; dir++)
-			stream_lost(flow, entry, dir, event->lost[dir], event->lost_events[dir]);
+	for (int dir = 0; dir < 2; dir++)
+		stream_lost(flow, entry, dir, event->lost[dir], event->lost_events[dir]);
 	if (entry->conn.closed)
 		return;
 	conns_close(&flow->conns, entry);

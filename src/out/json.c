@@ -189,10 +189,8 @@ static void add_close(struct buf *out, const struct fact *fact)
 	const struct fact_close *close = &fact->close;
 
 	add_conn(out, fact->conn);
-	if (close->bytes_known) {
-		add_uint_member(out, ",\"bytes_out\":", close->bytes[DIR_OUT]);
-		add_uint_member(out, ",\"bytes_in\":", close->bytes[DIR_IN]);
-	}
+	add_uint_member(out, ",\"bytes_out\":", close->bytes[DIR_OUT]);
+	add_uint_member(out, ",\"bytes_in\":", close->bytes[DIR_IN]);
 	add_ms_member(out, ",\"duration_ms\":", close->duration);
 	if (close->reason)
 		add_word_member(out, ",\"reason\":", close->reason);

@@ -5,12 +5,12 @@
 
 #include "base/escape.h"
 
-#define WHO_WIDTH 22           /* comm[pid] */
-#define CONN_WIDTH 6
-#define VERB_WIDTH 10
-#define SIZE_WIDTH 9
+#define WHO_COLUMNS 22           /* comm[pid] */
+#define CONN_COLUMNS 6
+#define VERB_COLUMNS 10
+#define SIZE_COLUMNS 9
 #define INDENT "    "
-#define WRAP (100 - (sizeof(INDENT) - 1))
+#define DATA_COLUMNS (100 - (sizeof(INDENT) - 1))
 #define WINDOW 512             /* judged at a time: text or not */
 #define HEX_BYTES 16
 #define DAY 86400
@@ -53,7 +53,7 @@ static void add_who(struct buf *out, const struct fact *fact)
 	} else if (out->len == start) {
 		buf_char(out, '-');
 	}
-	pad(out, start, WHO_WIDTH);
+	pad(out, start, WHO_COLUMNS);
 }
 
 /* The columns that every line has: when, who, on what, what. */
@@ -71,11 +71,11 @@ static void begin(struct buf *out, const struct out_options *options, const stru
 	} else {
 		buf_char(out, '-');
 	}
-	pad(out, start, CONN_WIDTH);
+	pad(out, start, CONN_COLUMNS);
 	out_style(out, options, style);
 	buf_string(out, verb);
 	out_style_end(out, options, style);
-	buf_fill(out, ' ', strlen(verb) < VERB_WIDTH ? VERB_WIDTH - strlen(verb) : 1);
+	buf_fill(out, ' ', strlen(verb) < VERB_COLUMNS ? VERB_COLUMNS - strlen(verb) : 1);
 }
 
 /* Transport and the two sides. `peer`, if it has a length, is the other one. */
@@ -115,7 +115,7 @@ static void add_wrapped(struct buf *out, struct text data)
 		size_t len;
 
 		buf_literal(out, INDENT);
-		len = escape_text_columns(out, data, WRAP);
+		len = escape_text_columns(out, data, DATA_COLUMNS);
 		buf_char(out, '\n');
 		data.data += len;
 		data.len -= len;
@@ -231,7 +231,7 @@ static void add_io(struct buf *out, const struct out_options *options, const str
 		buf_char(out, ')');
 	}
 	if (fact->conn || io->peer.len)
-		pad(out, start, SIZE_WIDTH);
+		pad(out, start, SIZE_COLUMNS);
 	add_sides(out, fact->conn, outward ? "->" : "<-", io->peer);
 	out_style(out, options, STYLE_DIM);
 	if (io->op) {
@@ -288,23 +288,18 @@ static void add_open(struct buf *out, const struct out_options *options, const s
 static void add_close(struct buf *out, const struct out_options *options, const struct fact *fact)
 {
 	const struct fact_close *close = &fact->close;
-	const char *space = "";
 
 	begin(out, options, fact, "close", close->error ? STYLE_RED : STYLE_PLAIN);
-	if (close->bytes_known) {
-		buf_literal(out, "out ");
-		buf_uint_grouped(out, close->bytes[DIR_OUT]);
-		buf_literal(out, "  in ");
-		buf_uint_grouped(out, close->bytes[DIR_IN]);
-		space = "  ";
-	}
+	buf_literal(out, "out ");
+	buf_uint_grouped(out, close->bytes[DIR_OUT]);
+	buf_literal(out, "  in ");
+	buf_uint_grouped(out, close->bytes[DIR_IN]);
 	if (close->duration >= 0) {
-		buf_string(out, space);
+		buf_literal(out, "  ");
 		out_duration(out, (uint64_t)close->duration);
-		space = "  ";
 	}
 	if (close->reason || close->error) {
-		buf_string(out, space);
+		buf_literal(out, "  ");
 		out_style(out, options, close->error ? STYLE_RED : STYLE_PLAIN);
 		if (close->reason)
 			buf_string(out, close->reason);
@@ -434,10 +429,12 @@ static void add_loss(struct buf *out, const struct out_options *options, const s
 
 	begin(out, options, fact, "LOST", STYLE_RED);
 	out_style(out, options, STYLE_RED);
-	out_count(out, loss->bytes, "byte", "bytes");
-	buf_literal(out, " (");
+	if (loss->bytes) {
+		out_count(out, loss->bytes, "byte", "bytes");
+		buf_literal(out, " (");
+	}
 	out_count(out, loss->events, "event", "events");
-	buf_char(out, ')');
+	buf_string(out, loss->bytes ? ")" : "");
 	if (loss->has_dir) {
 		buf_string(out, loss->dir == DIR_OUT ? " out" : " in");
 		buf_literal(out, " at offset ");

@@ -33,6 +33,7 @@
 #include "source/watch.h"
 
 #define DRAIN_EVENTS 8192      /* then main gets a look at its signals */
+#define SWEEP_MS 250
 #define CONTROL_ROOM 16        /* one part of so many of the ring is not for data */
 
 struct live {
@@ -453,6 +454,15 @@ static int tick(source_event_fn *on_event, void *context)
 	return on_event(context, &event.head, sizeof(event));
 }
 
+/* Which of the announced sockets are still there? */
+static int look_around(struct live *live, source_event_fn *on_event, void *context)
+{
+	watch_begin(live->watch);
+	if (iterate(live->bpf->progs.sweep, live->bpf->maps.sockets, live->watch))
+		return 0;
+	return watch_end(live->watch, boottime(), on_event, context);
+}
+
 int live_tend(struct live *live, source_event_fn *on_event, void *context)
 {
 	int error = tick(on_event, context);
@@ -465,10 +475,8 @@ int live_tend(struct live *live, source_event_fn *on_event, void *context)
 	}
 	if (!watch_needed(live->watch, live->bpf->bss->lost[LOST_CLOSE]))
 		return -1;
-	watch_begin(live->watch);
-	if (!iterate(live->bpf->progs.sweep, live->bpf->maps.sockets, live->watch))
-		error = watch_end(live->watch, boottime(), on_event, context);
-	return error ? error : 250;
+	error = look_around(live, on_event, context);
+	return error ? error : SWEEP_MS;
 }
 
 /* How often the kernel refused to run a program inside itself. */
@@ -500,9 +508,10 @@ int live_end(struct live *live, source_event_fn *on_event, void *context)
 	if (result)
 		return result;
 	if (bpf_program__autoload(live->bpf->progs.sweep)) {
-		watch_begin(live->watch);
-		if (!iterate(live->bpf->progs.sweep, live->bpf->maps.sockets, live->watch))
-			result = watch_end(live->watch, boottime(), on_event, context);
+		/* Twice: what is gone must be missing twice. */
+		result = look_around(live, on_event, context);
+		if (!result)
+			result = look_around(live, on_event, context);
 		if (!result)
 			result = watch_totals(live->watch, boottime(), on_event, context);
 		if (result)

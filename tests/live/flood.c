@@ -1,6 +1,6 @@
-/* flood BYTES CONNECTIONS [CHUNK [wait]]: moves BYTES over each connection as
- * fast as it goes, from one process to another. `wait`: says "ready PID" and
- * begins after a line on stdin. Byte N of each stream is byte N % 1 MiB of the
+/* flood BYTES CONNECTIONS [CHUNK [RATE [wait]]]: moves BYTES over each connection
+ * from one process to another, as fast as it goes or, if RATE is not 0, at RATE
+ * bytes/s each. `wait`: says "ready PID" and begins after a line on stdin. Byte N of each stream is byte N % 1 MiB of the
  * lines "%015x\n" counted from 0. Says at the end, for each end:
  *
  *	end PID LOCAL REMOTE BYTES_OUT BYTES_IN
@@ -19,17 +19,37 @@
 struct job {
 	pthread_t thread;
 	int fd;
-	unsigned long long bytes, chunk, out, in;
+	unsigned long long bytes, chunk, rate, out, in;
 };
 
 static char *block;
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/* Sleeps until so many bytes are due. */
+static void pace(const struct job *job, double began)
+{
+	double due = began + (double)job->out / job->rate - now();
+
+	if (due > 0.0005)
+		usleep(due * 1e6);
+}
 
 static void *send_all(void *argument)
 {
 	struct job *job = argument;
 	char answer[5];
+	double began = now();
 
 	while (job->out < job->bytes) {
+		if (job->rate)
+			pace(job, began);
 		unsigned long long at = job->out % BLOCK, len = job->chunk;
 
 		if (len > BLOCK - at)
@@ -88,23 +108,24 @@ static void run(struct job *jobs, int count, void *(*work)(void *))
 int main(int argc, char **argv)
 {
 	static struct job senders[MAX_CONNECTIONS], receivers[MAX_CONNECTIONS];
-	struct timespec before, after;
 	char line[64];
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: flood BYTES CONNECTIONS [CHUNK [wait]]\n");
+		fprintf(stderr, "usage: flood BYTES CONNECTIONS [CHUNK [RATE [wait]]]\n");
 		return 2;
 	}
 	unsigned long long bytes = strtoull(argv[1], NULL, 10);
 	unsigned long long chunk = argc > 3 ? strtoull(argv[3], NULL, 10) : 65536;
+	unsigned long long rate = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
 	int count = atoi(argv[2]), fds[2], status;
+	double began;
 
 	if (count < 1 || count > MAX_CONNECTIONS || !chunk)
 		return 2;
 	block = malloc(BLOCK + 16);
 	for (unsigned i = 0; i < BLOCK / 16; i++)
 		snprintf(block + i * 16, 17, "%015x\n", i);
-	if (argc > 4) {
+	if (argc > 5) {
 		printf("ready %d\n", getpid());
 		fflush(stdout);
 		if (!fgets(line, sizeof(line), stdin))
@@ -112,10 +133,11 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < count; i++) {
 		tcp_pair(fds, AF_INET, 0);
-		senders[i] = (struct job){.fd = fds[0], .bytes = bytes, .chunk = chunk};
-		receivers[i] = (struct job){.fd = fds[1], .bytes = bytes, .chunk = chunk};
+		senders[i] = (struct job){.fd = fds[0], .bytes = bytes, .chunk = chunk,
+					  .rate = rate};
+		receivers[i] = (struct job){.fd = fds[1], .bytes = bytes};
 	}
-	clock_gettime(CLOCK_MONOTONIC, &before);
+	began = now();
 	pid_t child = fork();
 
 	if (child < 0)
@@ -131,7 +153,6 @@ int main(int argc, char **argv)
 	run(senders, count, send_all);
 	if (waitpid(child, &status, 0) != child || status)
 		die("the receiver ended with %d", status);
-	clock_gettime(CLOCK_MONOTONIC, &after);
-	printf("seconds %.6f\n", after.tv_sec - before.tv_sec + (after.tv_nsec - before.tv_nsec) / 1e9);
+	printf("seconds %.6f\n", now() - began);
 	return 0;
 }

@@ -131,7 +131,7 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 @test()
 def ended_under_load(directory):
     """Ctrl-C in the middle of a flood: the output is whole and the sums add up."""
-    flood = Helper(helper("flood"), "400000000", "2", "65536", "wait")
+    flood = Helper(helper("flood"), "400000000", "2", "65536", "0", "wait")
     flood.until("ready")
     tap = Attached(directory, "io", "-s", "64", "-p", str(flood.pid))
     flood.say("go", answer=None)
@@ -148,7 +148,7 @@ def killed_under_load(directory):
     """kill -9: nothing is left, the target goes on, another instance sees all."""
     with NothingLeft():
         process = sleeper()
-        flood = Helper(helper("flood"), "4000000000", "2", "65536", "wait")
+        flood = Helper(helper("flood"), "4000000000", "2", "65536", "0", "wait")
         flood.until("ready")
         first = Attached(directory, "io", "-s", "16", "-p", f"{process.pid},{flood.pid}")
         second = Attached(directory, "io", "-p", str(process.pid))

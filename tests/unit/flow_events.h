@@ -22,6 +22,7 @@ struct trace {
 	char log[8192];
 	size_t len;
 	bool quiet;                /* sums only */
+	uint32_t tid;              /* of launches; 0: PID */
 	uint64_t shown[2], lost[2], lost_events, facts[FACT_TYPES];
 	uint64_t last_number, argv, argv_len;
 	struct fact_summary sum;
@@ -69,8 +70,6 @@ static void trace_open(struct trace *trace, const struct fact *fact)
 static void trace_close(struct trace *trace, const struct fact_close *close)
 {
 	trace_say(trace, " %" PRIu64 " > %" PRIu64, close->bytes[0], close->bytes[1]);
-	if (!close->bytes_known)
-		trace_say(trace, " unknown");
 	if (close->reason)
 		trace_say(trace, " %s", close->reason);
 	if (close->duration >= 0)
@@ -125,6 +124,8 @@ static void trace_fact(void *context, const struct fact *fact)
 					     "summary" };
 	struct trace *trace = context;
 
+	if (!memchr(fact->comm, '\0', EVENT_COMM))
+		test_fail(__FILE__, __LINE__, "a comm without an end");
 	trace->facts[fact->type]++;
 	if (fact->conn)
 		trace->last_number = fact->conn->number;
@@ -252,6 +253,7 @@ static int send_exec(struct trace *trace, uint32_t filename, uint32_t cwd, uint3
 		.uid = 1000, .text_len = { filename, cwd, argv },
 	};
 
+	event.head.tid = trace->tid ? trace->tid : PID;
 	return SEND(trace, event);
 }
 
@@ -263,6 +265,7 @@ static int send_text(struct trace *trace, uint32_t kind, uint32_t done, const ch
 		.len = (uint32_t)len, .unread = unread,
 	};
 
+	event.head.tid = trace->tid ? trace->tid : PID;
 	return send_with(trace, &event.head, sizeof(event), text, len);
 }
 

@@ -83,6 +83,7 @@ TEST(flow_says_where_bytes_were_lost)
 TEST(flow_says_what_was_lost_at_the_end)
 {
 	struct event_close close = close_event(1, 5, 70);
+	struct event_data late = data_event(1, DIR_IN, 75, 4);
 	struct event_total total = {
 		.head = head_of(EVENT_TOTAL, sizeof(total), 2000), .conn = 2,
 		.bytes = { 9, 0 }, .lost = { 4, 0 }, .lost_events = { 1, 0 },
@@ -96,18 +97,27 @@ TEST(flow_says_what_was_lost_at_the_end)
 	SEND(&trace, close);
 	SEND(&trace, total);
 	SEND(&trace, total);
+	late.lost = 75;
+	late.lost_events = 4;
+	send_data(&trace, late, "late");
+	total.lost[DIR_OUT] = 6;
+	total.lost_events[DIR_OUT] = 2;
+	SEND(&trace, total);
 	CHECK_SAID(&trace, "io c1 out 0+5 write 'hello'\n"
 			   "io c2 out 0+5 write 'world'\n"
 			   "loss c1 in 0+70 events=3\n"
 			   "close c1 5 > 70 closed here\n"
-			   "loss c2 out 5+4 events=1\n");
-	send_end(&trace, (struct event_end){ .lost[LOST_DATA] = 6, .unplaced_bytes = 33 });
+			   "loss c2 out 5+4 events=1\n"
+			   "loss c1 in 70+5 events=1\n"
+			   "io c1 in 75+4 read 'late'\n"
+			   "loss c2 out 9+2 events=1\n");
+	send_end(&trace, (struct event_end){ .lost[LOST_DATA] = 8, .unplaced_bytes = 33 });
 	CHECK_SAID(&trace, "loss - 0+33 events=2\nsummary\n");
-	CHECK_EQ(trace.sum.lost_bytes, 107);
-	CHECK_EQ(trace.sum.lost_events, 6);
-	CHECK_EQ(trace.sum.lost[LOST_DATA], 6);
-	CHECK_EQ(trace.sum.bytes[DIR_OUT], 14);
-	CHECK_EQ(trace.sum.bytes[DIR_IN], 70);
+	CHECK_EQ(trace.sum.lost_bytes, 114);
+	CHECK_EQ(trace.sum.lost_events, 8);
+	CHECK_EQ(trace.sum.lost[LOST_DATA], 8);
+	CHECK_EQ(trace.sum.bytes[DIR_OUT], 16);
+	CHECK_EQ(trace.sum.bytes[DIR_IN], 79);
 	CHECK_EQ(trace.sum.duration, 4000);
 	trace_end(&trace);
 }
@@ -292,6 +302,8 @@ TEST(flow_opens_once_and_again_when_something_is_new)
 	open.fd = -1;
 	SEND(&trace, open);            /* another local address: no word */
 	open.kind = OPEN_EXISTING;
+	SEND(&trace, open);
+	open.kind = OPEN_SOCKET;
 	SEND(&trace, open);
 	CHECK_SAID(&trace, "");
 	open.kind = OPEN_CONNECT;
@@ -604,6 +616,32 @@ TEST(flow_bounds_launches)
 	say(&trace, 1, DIR_OUT, 0, "x");
 	CHECK_EQ(trace.argv, MAX_EXEC_TEXT);
 	CHECK_EQ(trace.argv_len, UINT32_MAX);
+	trace_end(&trace);
+}
+
+/* Sends `len` bytes of arguments. */
+static void send_arguments(uint32_t tid, uint32_t len, uint32_t claimed)
+{
+	trace.tid = tid;
+	send_exec(&trace, 0, 0, claimed);
+	for (uint32_t done = 0; done < len; done += EVENT_PIECE)
+		send_text(&trace, TEXT_ARGV, done, trace_payload, EVENT_PIECE, false);
+}
+
+TEST(flow_bounds_what_launches_hold)
+{
+	trace_begin(&trace);
+	trace.quiet = true;
+	for (uint32_t tid = 1; tid <= 20; tid++)       /* each is told, and holds nothing more */
+		send_arguments(tid, MAX_EXEC_TEXT, MAX_EXEC_TEXT);
+	CHECK_EQ(trace.facts[FACT_EXEC], 20);
+	CHECK_EQ(trace.argv, MAX_EXEC_TEXT);
+	for (uint32_t tid = 1; tid <= 4; tid++)
+		send_arguments(tid, MAX_EXEC_TEXT, MAX_EXEC_TEXT + 1);
+	CHECK_EQ(trace.facts[FACT_EXEC], 20);
+	send_arguments(5, EVENT_PIECE, MAX_EXEC_TEXT); /* the oldest makes room */
+	CHECK_EQ(trace.facts[FACT_EXEC], 21);
+	CHECK_EQ(trace.argv_len, MAX_EXEC_TEXT + 1);
 	trace_end(&trace);
 }
 

@@ -341,7 +341,7 @@ TEST(loss_of_a_stream_and_of_none)
 	loss.pid = loss.tid = 0;
 	loss.comm = "";
 	loss.loss = (struct fact_loss){ 0, false, 0, 0, 1, NULL };
-	check_fact("text", &plain, &loss, "00:34:56.789012 -                     -     LOST      0 bytes (1 event)\n");
+	check_fact("text", &plain, &loss, "00:34:56.789012 -                     -     LOST      1 event\n");
 	check_fact("json", &plain, &loss, HEAD "loss\",\"time\":\"2026-02-28T23:34:56.789012345Z\",\"bytes\":0,\"events\":1}\n");
 }
 

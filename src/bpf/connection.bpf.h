@@ -9,6 +9,7 @@
 #ifndef GLASSTAP_CONNECTION_H
 #define GLASSTAP_CONNECTION_H
 
+#include "call.bpf.h"
 #include "socket.bpf.h"
 
 static __always_inline void close_say(struct sock *sk, struct sock_state *state)
@@ -52,6 +53,7 @@ static __always_inline void connect_begins(struct sock *sk)
 
 	if (!is_traced(task))
 		return;
+	connect_is_going(true);
 	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (state)
 		state_begin(state, task, OPEN_CONNECT, bpf_ktime_get_boot_ns());
@@ -82,7 +84,9 @@ static __always_inline void state_changes(struct sock *sk, struct sock_state *st
 		if (to == TCP_CLOSE) {
 			__u32 error = BPF_CORE_READ(sk, sk_err);
 
-			announce(sk, state, NULL, -1, error ?: 103 /* ECONNABORTED: closed here */);
+			/* No error: the call itself fails and tells why, or it was closed. */
+			if (error || !connect_is_going(false))
+				announce(sk, state, NULL, -1, error ?: ECONNABORTED);
 			state->id = 0;
 		} else if (!state->announced) {
 			state->seq_in = copied_seq(sk);
@@ -150,43 +154,6 @@ int BPF_PROG(on_state, struct sock *sk, int from, int to)
 	return 0;
 }
 
-/* A packet that a receiving thread has taken from its queue and frees: a
- * datagram's sender stands in its headers, and nowhere else that can be read. */
-SEC("?tp_btf/consume_skb")
-int BPF_PROG(on_packet_consumed, struct sk_buff *skb, void *location)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_state *thread;
-	struct pt_regs *regs;
-	struct address sender = {};
-	unsigned char *head;
-	__u8 ip[40], udp[4];
-
-	if (skb->protocol != swap16(0x0800) && skb->protocol != swap16(0x86dd))
-		return 0;
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	if (call_kind_of(REGS_NR(regs)).dir != DIR_IN || !is_traced(task))
-		return 0;
-	head = skb->head;
-	if (bpf_probe_read_kernel(udp, 4, head + skb->transport_header))
-		return 0;
-	if (skb->protocol == swap16(0x0800)) {
-		if (bpf_probe_read_kernel(ip, 20, head + skb->network_header) || ip[9] != IPPROTO_UDP)
-			return 0;
-		address_4(&sender, ip + 12, udp[0] << 8 | udp[1]);
-	} else {
-		if (bpf_probe_read_kernel(ip, 40, head + skb->network_header) || ip[6] != IPPROTO_UDP)
-			return 0;
-		address_6(&sender, ip + 8, udp[0] << 8 | udp[1], 0);
-	}
-	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (thread) {
-		thread->sender = sender;
-		thread->sender_to = udp[2] << 8 | udp[3];
-	}
-	return 0;
-}
-
 /* A TCP socket has been read from, under its lock. Of interest only when that
  * was splice(2), which no other hook tells: how far the stream has come since
  * the last read that was counted is what was spliced. */
@@ -226,52 +193,6 @@ int BPF_PROG(on_stream_read, struct sock *sk)
 	data.op = OP_SPLICE;
 	data.dir = DIR_IN;
 	emit_gap(state, &data, len, GAP_SPLICE);
-	return 0;
-}
-
-/* connect(2) of a TCP socket fails before it has a state when there is no route.
- * A lookup that fails in the middle of such a call is said; user space forgets
- * it if the connect goes on after all. */
-static __always_inline void unrouted(struct task_struct *task, __u32 error)
-{
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	struct event_unrouted *event;
-	struct file *file;
-	struct socket *socket;
-	struct inode *inode;
-
-	if (REGS_NR(regs) != NR_CONNECT || !REGS_IN_SYSCALL(regs) || !is_traced(task))
-		return;
-	file = file_of(task, REGS_ARG0(regs));
-	if (!file)
-		return;
-	inode = BPF_CORE_READ(file, f_inode);
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return;
-	socket = BPF_CORE_READ(file, private_data);
-	if (BPF_CORE_READ(socket, type) != SOCK_STREAM)
-		return; /* a datagram socket's connect often only asks for the route */
-	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-	if (!event) {
-		count(&lost[LOST_OPEN], 1);
-		return;
-	}
-	__builtin_memset(event, 0, sizeof(*event));
-	head_fill(&event->head, task, EVENT_UNROUTED, sizeof(*event));
-	event->error = error;
-	event->fd = REGS_ARG0(regs);
-	event->type = SOCK_STREAM;
-	event->family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
-	address_user(&event->remote, REGS_ARG1(regs), REGS_ARG2(regs));
-	bpf_ringbuf_submit(event, wake_flags());
-}
-
-SEC("?tp_btf/fib_table_lookup")
-int BPF_PROG(on_route_4, __u32 table, const struct flowi4 *flow, const void *hop, int error)
-{
-	/* -EAGAIN: no entry, which ends as ENETUNREACH unless another table has one. */
-	if (error < 0)
-		unrouted(bpf_get_current_task_btf(), error == -11 ? 101 : -error);
 	return 0;
 }
 

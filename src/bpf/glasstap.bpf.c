@@ -2,6 +2,7 @@
 #include "state.bpf.h"
 #include "copy.bpf.h"
 #include "socket.bpf.h"
+#include "call.bpf.h"
 #include "connection.bpf.h"
 #include "process.bpf.h"
 #include "file.bpf.h"

@@ -226,6 +226,10 @@ struct sk_buff {
 	unsigned char *head;
 };
 
+struct bpf_map {
+	__u32 id;
+};
+
 struct bpf_iter_meta {
 	struct seq_file *seq;
 };
@@ -346,6 +350,11 @@ struct user_sockaddr {
 #define PF_KTHREAD 0x200000
 #define SIGNAL_GROUP_EXIT 4
 #define RCV_SHUTDOWN 1
+#define EINTR 4
+#define ECONNABORTED 103
+#define EISCONN 106
+#define EALREADY 114
+#define EINPROGRESS 115
 
 /* Only those that are used; from enum in net/tcp_states.h. */
 #define TCP_ESTABLISHED 1

@@ -13,6 +13,7 @@
 #define MAX_REFUSED 16384
 /* Scattered buffers are gathered up to this size for one event. */
 #define GATHER_PIECE 32768
+#define MAX_CONNECT_CALLS 16384    /* threads that are inside connect(2) */
 #define MAX_FILES 16384            /* open files in use at once, with --all-fds */
 #define MAX_IOVECS 1024            /* UIO_MAXIOV: the kernel takes no more */
 #define NAME_SIZE 64

@@ -307,17 +307,15 @@ static __always_inline void peer_of_send(struct address *peer, struct pt_regs *r
 		address_user(peer, header.name, header.name_len);
 }
 
-/* A datagram's own sender, from the packet that this thread took from the queue
- * a moment ago. */
-static __always_inline void peer_of_receive(struct address *peer, struct sock *sk,
-					    struct task_struct *task)
+/* A datagram's own sender, if the thread has asked for it. */
+static __always_inline void peer_of_receive(struct address *peer, struct task_struct *task)
 {
 	struct thread_state *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 
-	if (thread && thread->sender.family && thread->sender_to == sk->__sk_common.skc_num)
+	if (thread && thread->sender.family) {
 		*peer = thread->sender;
-	if (thread)
 		thread->sender.family = 0;
+	}
 }
 
 static __always_inline bool is_datagram_ip(struct sock *sk)
@@ -430,7 +428,7 @@ static __always_inline int moved(struct sock *sk, struct task_struct *task, int 
 		if (dir == DIR_OUT)
 			peer_of_send(&data.peer, regs, data.op, transfer.message);
 		else
-			peer_of_receive(&data.peer, sk, task);
+			peer_of_receive(&data.peer, task);
 	}
 	if (transfer.gap == GAP_IO_URING) {
 		struct uring_request *request = uring_find(sk, task, dir, result);

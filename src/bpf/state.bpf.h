@@ -103,8 +103,7 @@ struct thread_state {
 	__u64 messages;        /* sendmmsg, recvmmsg: the array, */
 	__u32 next;            /* the entry whose turn it is, */
 	__u32 unsure;          /* and whether that is not known */
-	struct address sender; /* of the datagram that was taken from a queue last, */
-	__u16 sender_to;       /* and the port it was sent to */
+	struct address sender; /* of the datagram that it is receiving */
 };
 
 struct {

@@ -12,6 +12,7 @@
 #define REGS_ARG4(r) ((r)->r8)
 #define REGS_ARG5(r) ((r)->r9)
 #define REGS_NR(r) ((long)(r)->orig_ax)
+#define REGS_RESULT(r) ((long)(r)->ax)
 /* The entry code puts -ENOSYS there until the call has a result; work that is
  * done on the way out, for io_uring, finds the result. */
 #define REGS_IN_SYSCALL(r) ((long)(r)->ax == -38)
@@ -43,6 +44,7 @@
 #define REGS_ARG4(r) ((r)->regs[4])
 #define REGS_ARG5(r) ((r)->regs[5])
 #define REGS_NR(r) ((long)(r)->syscallno)
+#define REGS_RESULT(r) ((long)(r)->regs[0])
 #define REGS_IN_SYSCALL(r) true
 #define NR_READ 63
 #define NR_WRITE 64

@@ -5,7 +5,7 @@
 
 #include "base/escape.h"
 
-#define WHO_COLUMNS 22           /* comm[pid] */
+#define WHO_COLUMNS 22         /* comm[pid] */
 #define CONN_COLUMNS 6
 #define VERB_COLUMNS 10
 #define SIZE_COLUMNS 9

@@ -30,6 +30,7 @@
 
 #include "bpf/shared.h"
 #include "glasstap.skel.h"
+#include "source/calls.h"
 #include "source/watch.h"
 
 #define DRAIN_EVENTS 8192      /* then main gets a look at its signals */
@@ -40,6 +41,7 @@ struct live {
 	struct glasstap_bpf *bpf;
 	struct ring_buffer *ring;
 	struct watch *watch;
+	struct calls *calls;
 	uint32_t found;
 	uint64_t began, events;
 	/* while draining */
@@ -170,6 +172,7 @@ static int choose(struct glasstap_bpf *bpf, const struct live_options *options)
 		if (bpf_program__expected_attach_type(program) == BPF_TRACE_ITER)
 			bpf_program__set_autoattach(program, false);
 	}
+	calls_choose(bpf, kernel, options->sockets);
 	btf__free(kernel);
 	if (options->sockets && !bpf_program__autoload(bpf->progs.on_sock_sent))
 		return -EOPNOTSUPP;
@@ -317,19 +320,14 @@ static int check_pids(struct live *live, const struct live_options *options, str
 	return 0;
 }
 
-static void free_targets(struct live *live)
-{
-	if (live->watch)
-		watch_free(live->watch);
-	ring_buffer__free(live->ring);
-	glasstap_bpf__destroy(live->bpf);
-}
-
 void live_free(struct live *live)
 {
 	if (!live)
 		return;
-	free_targets(live);
+	watch_free(live->watch);
+	calls_free(live->calls);
+	ring_buffer__free(live->ring);
+	glasstap_bpf__destroy(live->bpf);
 	free(live);
 }
 
@@ -374,6 +372,7 @@ static int start(struct live *live, const struct live_options *options, struct f
 	error = glasstap_bpf__attach(live->bpf);
 	if (error)
 		return load_failure(failure, error);
+	live->calls = calls_attach(live->bpf);
 	if (!options->all)
 		error = find_targets(live);
 	return error ? load_failure(failure, error) : 0;
@@ -502,6 +501,8 @@ int live_end(struct live *live, source_event_fn *on_event, void *context)
 	int result;
 
 	end.lost[LOST_NESTED] = nested(live->bpf);
+	calls_free(live->calls);
+	live->calls = NULL;
 	glasstap_bpf__detach(live->bpf);
 	while ((result = live_drain(live, on_event, context)) > 0)
 		;

@@ -119,8 +119,8 @@ static int read_head(struct replay *replay, struct failure *failure)
 	if (got < 0)
 		return unreadable(replay, got, failure);
 	if (!got)
-		return failure_set(failure, -ENODATA, "cannot read '%s': it ends in its head, before "
-				   "the first event", replay->path);
+		return failure_set(failure, -ENODATA, "cannot read '%s': it ends in its head, "
+				   "before the first event", replay->path);
 	info = replay->buffer + sizeof(head);
 	if (head.checksum != gtap_head_sum(&head, info) ||
 	    gtap_read_info(&replay->info, info, head.info_len))

@@ -112,7 +112,7 @@ static void take_fact(struct input *input, struct fact *fact)
 		break;
 	case FACT_CLOSE:
 		fact->close = (struct fact_close){
-			{ take_number(input), take_number(input) }, take(input, 1) & 1,
+			{ take_number(input), take_number(input) },
 			(int64_t)take_number(input), take_word(input), (uint32_t)take(input, 4)
 		};
 		break;

@@ -123,10 +123,10 @@ size_t fuzz_seed(uint64_t number, uint8_t *data, size_t room)
 	for (uint64_t i = 0, random = number; i < 1 + number % 30; i++) {
 		uint64_t choice = fuzz_random(&random);
 		struct event event = { .type = EVENT_TICK };
-		struct gtap_record record;
+		size_t more = choice % (choice >> 60 ? 64 : GTAP_MAX_EVENT);
+		struct gtap_record record = { .size = (uint32_t)(sizeof(event) + more) };
 
-		event.size = record.size = (uint32_t)(sizeof(event) + choice % (choice >> 60 ? 64 :
-											GTAP_MAX_EVENT));
+		event.size = record.size;
 		if (gtap_padded(record.size) + 512 > room - at)
 			break;
 		memcpy(data + at, &record.size, sizeof(record.size));

@@ -14,7 +14,8 @@
  *	TEST_MAIN()
  *
  * prints "ok closes_once" or "not ok closes_once: FILE:LINE: why" (or, after
- * SKIP(why), "skip closes_once: why") and ends with status 0 or 1. Arguments name the tests to run; none: all of them. */
+ * SKIP(why), "skip closes_once: why") and ends with status 0 or 1.
+ * Arguments name the tests to run; none: all of them. */
 #ifndef GLASSTAP_TEST_H
 #define GLASSTAP_TEST_H
 

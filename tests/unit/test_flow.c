@@ -269,7 +269,8 @@ TEST(flow_says_why_a_connection_closed)
 	}
 }
 
-TEST(flow_does_not_claim_the_bytes_of_one_that_was_gone)
+/* Whoever saw more of it is right. */
+TEST(flow_counts_the_bytes_of_one_that_was_gone)
 {
 	struct event_close close = close_event(1, 0, 0);
 
@@ -281,8 +282,14 @@ TEST(flow_does_not_claim_the_bytes_of_one_that_was_gone)
 	CHECK_SAID(&trace, "");
 	say(&trace, 1, DIR_OUT, 0, "hello");
 	trace.len = 0;
+	close.bytes[DIR_IN] = 9;
 	SEND(&trace, close);
-	CHECK_SAID(&trace, "close c1 5 > 0 unknown closed duration=1500\n");
+	CHECK_SAID(&trace, "close c1 5 > 9 closed duration=1500\n");
+	close.conn = 2;
+	close.lost[DIR_IN] = 9;
+	close.lost_events[DIR_IN] = 1;
+	SEND(&trace, close);
+	CHECK_SAID(&trace, "loss c2 in 0+9 events=1\nclose c2 0 > 9 closed duration=1500\n");
 	trace_end(&trace);
 }
 
@@ -331,8 +338,9 @@ TEST(flow_forgets_a_connect_that_failed)
 	open.error = ECONNREFUSED;
 	SEND(&trace, open);
 	SEND(&trace, open);
-	CHECK_SAID(&trace, "open c1 connect tcp 10.0.0.2:5000 > 10.0.0.1:80 latency=100 error=111\n"
-			   "open c2 connect tcp 10.0.0.2:5000 > 10.0.0.1:80 latency=100 error=111\n");
+	CHECK_SAID(&trace,
+		   "open c1 connect tcp 10.0.0.2:5000 > 10.0.0.1:80 latency=100 error=111\n"
+		   "open c2 connect tcp 10.0.0.2:5000 > 10.0.0.1:80 latency=100 error=111\n");
 	trace_end(&trace);
 }
 
@@ -734,7 +742,8 @@ TEST(flow_needs_the_same_room_for_ever)
 /* A little of everything, on stack memory. */
 static void send_some(void)
 {
-	struct event_exec exec = { .head = head_of(EVENT_EXEC, sizeof(exec), 1000), .text_len = { 3 } };
+	struct event_exec exec = { .head = head_of(EVENT_EXEC, sizeof(exec), 1000),
+				   .text_len = { 3 } };
 	struct event_unrouted unrouted = unrouted_event(1000, 9);
 	struct event_open open = open_event(0, OPEN_ACCEPT);
 	struct event_end end = { .head = head_of(EVENT_END, sizeof(end), 5000) };

@@ -165,6 +165,7 @@ static size_t large_size(uint64_t i)
 
 TEST(record_takes_events_of_every_size)
 {
+	const size_t too_large = GTAP_MAX_EVENT + 1;
 	struct seen seen = { .size_of = large_size };
 	struct record *record = begin(path);
 
@@ -172,7 +173,7 @@ TEST(record_takes_events_of_every_size)
 	for (uint64_t i = 0; i < 100; i++)
 		CHECK_EQ(record_event(record, event_of(i, large_size(i)), large_size(i)), 0);
 	CHECK_EQ(record_event(record, event_of(1, 39), 39), -EINVAL);
-	CHECK_EQ(record_event(record, event_of(1, GTAP_MAX_EVENT + 1), GTAP_MAX_EVENT + 1), -EINVAL);
+	CHECK_EQ(record_event(record, event_of(1, too_large), too_large), -EINVAL);
 	CHECK_EQ(record_event(record, event_of(1, 48), 47), -EINVAL);
 	CHECK_EQ(record_event(record, end_event(), end_event()->size), 0);
 	CHECK_EQ(record_close(record, &failure), 0);
@@ -266,8 +267,8 @@ TEST(replay_says_where_a_recording_ends)
 	places_of(&file, places, 31);
 	write_file(file.data, places[4] - 3);
 	CHECK_EQ(replay(&seen), -ENODATA);
-	snprintf(wanted, sizeof(wanted), "'%s' ends in the middle of event 4 (byte %zu); everything "
-		 "before it was shown", path, places[4] - 3);
+	snprintf(wanted, sizeof(wanted), "'%s' ends in the middle of event 4 (byte %zu); "
+		 "everything before it was shown", path, places[4] - 3);
 	CHECK_STR(failure.text, wanted);
 	write_file(file.data, 0);
 	CHECK_EQ(replay(&seen), -EBADF);
@@ -317,8 +318,8 @@ TEST(replay_notices_a_piece_that_is_missing_or_twice)
 	CHECK_EQ(replay(&seen), -EBADMSG);
 	CHECK_EQ(seen.events, 4);
 	CHECK(!seen.wrong);
-	snprintf(other.data, sizeof(other.data), "'%s' is damaged at event 5 (byte %zu); everything "
-		 "before it was shown", path, places[4]);
+	snprintf(other.data, sizeof(other.data), "'%s' is damaged at event 5 (byte %zu); "
+		 "everything before it was shown", path, places[4]);
 	CHECK_STR(failure.text, other.data);
 }
 

@@ -3,9 +3,15 @@
 #ifndef GLASSTAP_LIMITS_H
 #define GLASSTAP_LIMITS_H
 
+#include <stddef.h>
+
 /* Twice the live connections of a busy proxy; a record is under 1 KiB. The one
  * not used for longest goes first, and the summary says how many went. */
 #define MAX_CONNS 65536
+
+/* Bytes that come after a close (a read of what had arrived before a reset) come
+ * at once, before this many other closes. */
+#define MAX_CLOSED 256
 
 /* A default pid_max of 32768 and room; a process costs about 100 bytes. */
 #define MAX_PROCESSES 65536
@@ -17,7 +23,8 @@
 /* Programs whose launch is still being put together: a piece more than cores. */
 #define MAX_EXEC_PENDING 1024
 
-/* Text of an address: a unix path of 108 bytes, each escaped to four. */
-#define MAX_ADDRESS_TEXT 448
+/* Bytes of text that all of these hold at once: a few of the greatest size, or
+ * 16 KiB each. Past it the oldest is told with what has come of it. */
+#define MAX_EXECS_HELD (4 * (size_t)MAX_EXEC_TEXT)
 
 #endif

@@ -30,6 +30,7 @@ struct sink {
 	const struct options *options;
 	struct flow *flow;
 	struct record *record;
+	const char *record_path;
 	struct target targets[MAX_OUTPUTS];
 	size_t count;
 	struct fact_summary summary;
@@ -177,6 +178,7 @@ static int open_outputs(struct sink *sink, const struct source_info *info,
 		if (strcmp(output->format, "gtap")) {
 			error = add_target(sink, output, info, failure);
 		} else if (!sink->record) {
+			sink->record_path = output->path;
 			sink->record = record_open(output->path ? output->path : "-", info, failure);
 			error = sink->record ? 0 : -EIO;
 		} else {
@@ -219,7 +221,7 @@ int sink_event(void *context, const struct event *event, size_t size)
 		int error = record_event(sink->record, event, size);
 
 		if (error)
-			return fail(sink, error, "the recording");
+			return fail(sink, error, sink->record_path);
 	}
 	flow_event(sink->flow, event, size);
 	return sink->error;
@@ -234,7 +236,7 @@ int sink_flush(struct sink *sink)
 		int error = record_flush(sink->record);
 
 		if (error)
-			fail(sink, error, "the recording");
+			fail(sink, error, sink->record_path);
 	}
 	return sink->error;
 }

@@ -21,13 +21,7 @@ static __always_inline void close_say(struct sock *sk, struct sock_state *state)
 		return;
 	}
 	__builtin_memset(close, 0, sizeof(*close));
-	close->head.size = sizeof(*close);
-	close->head.type = EVENT_CLOSE;
-	close->head.cpu = bpf_get_smp_processor_id();
-	close->head.time = bpf_ktime_get_boot_ns();
-	close->head.pid = state->pid;
-	close->head.tid = state->tid;
-	__builtin_memcpy(close->head.comm, state->comm, EVENT_COMM);
+	head_of_owner(&close->head, state, EVENT_CLOSE, sizeof(*close));
 	close->conn = state->id;
 	close->since = state->since;
 	for (int i = 0; i < 2; i++) {
@@ -86,7 +80,7 @@ static __always_inline void state_changes(struct sock *sk, struct sock_state *st
 
 			/* No error: the call itself fails and tells why, or it was closed. */
 			if (error || !connect_is_going(false))
-				announce(sk, state, NULL, -1, error ?: ECONNABORTED);
+				announce(sk, state, NULL, -1, error ?: ECANCELED);
 			state->id = 0;
 		} else if (!state->announced) {
 			state->seq_in = copied_seq(sk);
@@ -154,15 +148,14 @@ int BPF_PROG(on_state, struct sock *sk, int from, int to)
 	return 0;
 }
 
-/* A TCP socket has been read from, under its lock. Of interest only when that
- * was splice(2), which no other hook tells: how far the stream has come since
- * the last read that was counted is what was spliced. */
+/* A TCP socket has been read from, under its lock. Of interest when that was
+ * splice: how far the stream has come since the last read that was counted is
+ * what was spliced. */
 SEC("?tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(on_stream_read, struct sock *sk)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	struct event_data data = {};
 	struct sock_state *state;
 	__u32 seq, len;
 
@@ -181,18 +174,34 @@ int BPF_PROG(on_stream_read, struct sock *sk)
 		len--;
 	}
 	state->seq_in = seq;
-	if (!len || (__s32)len < 0)
+	spliced(sk, state, task, REGS_ARG0(regs), len);
+	return 0;
+}
+
+/* A packet of a unix stream has been read to its end by splice. Its reader is
+ * only to be had as an address here; the next hook that has the socket itself
+ * says what was spliced (unix_splices_say). */
+SEC("?tp_btf/consume_skb")
+int BPF_PROG(on_packet_read, struct sk_buff *skb, void *location)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct sock *sender = skb->sk;
+	__u64 reader, len = skb->len, *sum;
+
+	if (REGS_NR(regs) != NR_SPLICE || !REGS_IN_SYSCALL(regs) || !sender ||
+	    sender->__sk_common.skc_family != AF_UNIX || sender->sk_type != SOCK_STREAM ||
+	    !is_traced(task))
 		return 0;
-	if (!state->announced)
-		announce(sk, state, task, REGS_ARG0(regs), 0);
-	head_fill(&data.head, task, EVENT_DATA, sizeof(data));
-	data.conn = state->id;
-	data.offset = __sync_fetch_and_add(&state->moved[DIR_IN], len);
-	data.moved = len;
-	data.fd = REGS_ARG0(regs);
-	data.op = OP_SPLICE;
-	data.dir = DIR_IN;
-	emit_gap(state, &data, len, GAP_SPLICE);
+	reader = (__u64)socket_of_fd(task, REGS_ARG0(regs));
+	if (!reader)
+		return 0;
+	sum = bpf_map_lookup_elem(&unix_splices, &reader);
+	if (sum)
+		count(sum, len);
+	else if (bpf_map_update_elem(&unix_splices, &reader, &len, BPF_ANY))
+		count(&lost[LOST_UNTRACKED], 1);
+	unix_splices_wait = 1;
 	return 0;
 }
 

@@ -35,8 +35,6 @@ enum event_type {
 	EVENT_TICK = 7,        /* from the reader: nothing older than this is still to come */
 	EVENT_END = 8,         /* from the reader: the sums, last in every trace */
 	EVENT_TOTAL = 9,       /* from the reader: how far a connection had come at the end */
-	EVENT_UNROUTED = 10,   /* a connect found no route: it fails unless an EVENT_OPEN
-	                        * of the same thread follows at once */
 	EVENT_TYPE_COUNT
 };
 
@@ -121,7 +119,8 @@ struct event_open {
 	__u64 conn;
 	__u64 since;           /* when the connect began, or the accepted connection was made;
 	                        * 0 unknown */
-	__u32 error;           /* errno of a connect that failed */
+	__u32 error;           /* errno of a connect that failed; ECANCELED: it was closed here
+	                        * before it was answered */
 	__s32 fd;              /* -1 unknown */
 	__u32 netns;           /* inode of the network namespace */
 	__u32 inode;           /* of the socket or file */
@@ -156,7 +155,8 @@ struct event_close {
 	__u64 lost_events[2];
 	__u32 error;
 	__u8 reason;
-	__u8 known;            /* 0: bytes[] may be an older count, and so too small */
+	__u8 known;            /* 0: bytes[] is an older count. What the events and the losses
+	                        * add up to is right all the same. */
 	__u8 pad[2];
 };
 
@@ -194,16 +194,6 @@ struct event_exit {
 	__u32 pad;
 };
 
-struct event_unrouted {
-	struct event head;
-	__u32 error;           /* errno */
-	__s32 fd;
-	struct address remote;
-	__u16 type;            /* SOCK_* */
-	__u16 family;
-	__u32 pad;
-};
-
 struct event_tick {
 	struct event head;
 };
@@ -236,7 +226,6 @@ _Static_assert(sizeof(struct event_total) == 40 + 8 + 48, "layout");
 _Static_assert(sizeof(struct event_exec) == 40 + 8 + 8 + 12 + 4, "layout");
 _Static_assert(sizeof(struct event_text) == 56, "layout");
 _Static_assert(sizeof(struct event_exit) == 56, "layout");
-_Static_assert(sizeof(struct event_unrouted) == 40 + 8 + 24 + 8, "layout");
 _Static_assert(sizeof(struct event_end) == 40 + 16 + 8 * LOST_KINDS + 8, "layout");
 #endif
 #endif

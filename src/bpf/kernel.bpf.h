@@ -89,9 +89,25 @@ struct pid {
 };
 
 struct socket;
+struct sock;
+
+struct sk_buff {
+	struct sock *sk;
+	unsigned int len;
+	char cb[48];
+};
+
+struct sk_buff_head {
+	struct sk_buff *next;
+};
+
+struct unix_skb_parms {
+	__u32 consumed;
+};
 
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_receive_queue;
 	struct socket *sk_socket;
 	__u16 sk_protocol;
 	__u16 sk_type;
@@ -219,13 +235,6 @@ struct linux_binprm {
 	const char *filename;
 };
 
-struct sk_buff {
-	__be16 protocol;
-	__u16 transport_header;
-	__u16 network_header;
-	unsigned char *head;
-};
-
 struct bpf_map {
 	__u32 id;
 };
@@ -351,10 +360,10 @@ struct user_sockaddr {
 #define SIGNAL_GROUP_EXIT 4
 #define RCV_SHUTDOWN 1
 #define EINTR 4
-#define ECONNABORTED 103
 #define EISCONN 106
 #define EALREADY 114
 #define EINPROGRESS 115
+#define ECANCELED 125
 
 /* Only those that are used; from enum in net/tcp_states.h. */
 #define TCP_ESTABLISHED 1

@@ -127,6 +127,8 @@ int sweep(struct bpf_iter__bpf_sk_storage_map *context)
 
 	if (!context->sk || !state || !state->id)
 		return 0;
+	if (unix_splices_wait && state->announced)
+		unix_splices_say(context->sk, state, NULL);
 	row.id = state->id;
 	for (int i = 0; i < 2; i++) {
 		row.sums.moved[i] = state->moved[i];

@@ -159,17 +159,10 @@ static __noinline bool announce(struct sock *sk, struct sock_state *state, struc
 		return false;
 	}
 	__builtin_memset(open, 0, sizeof(*open));
-	if (task) {
+	if (task)
 		head_fill(&open->head, task, EVENT_OPEN, sizeof(*open));
-	} else {
-		open->head.size = sizeof(*open);
-		open->head.type = EVENT_OPEN;
-		open->head.cpu = bpf_get_smp_processor_id();
-		open->head.time = bpf_ktime_get_boot_ns();
-		open->head.pid = state->pid;
-		open->head.tid = state->tid;
-		__builtin_memcpy(open->head.comm, state->comm, EVENT_COMM);
-	}
+	else
+		head_of_owner(&open->head, state, EVENT_OPEN, sizeof(*open));
 	open->conn = state->id;
 	open->since = state->since;
 	open->error = error;
@@ -392,6 +385,58 @@ static __always_inline void transfer_message(struct transfer *transfer, struct t
 	messages_next(thread, regs, result < 0);
 }
 
+/* splice(2) out of a socket: `len` bytes went into a pipe, and no other hook
+ * tells. */
+static __always_inline void spliced(struct sock *sk, struct sock_state *state,
+				    struct task_struct *task, __s32 fd, __u32 len)
+{
+	struct event_data data = {};
+
+	if (!len || (__s32)len < 0)
+		return;
+	if (!state->announced)
+		announce(sk, state, task, fd, 0);
+	if (task)
+		head_fill(&data.head, task, EVENT_DATA, sizeof(data));
+	else
+		head_of_owner(&data.head, state, EVENT_DATA, sizeof(data));
+	data.conn = state->id;
+	data.offset = __sync_fetch_and_add(&state->moved[DIR_IN], len);
+	data.moved = len;
+	data.fd = fd;
+	data.op = OP_SPLICE;
+	data.dir = DIR_IN;
+	emit_gap(state, &data, len, GAP_SPLICE);
+}
+
+/* How much of the packet that waits next in a unix stream was read already. */
+static __always_inline __u32 unix_partly_read(struct sock *sk)
+{
+	struct sk_buff *next = BPF_CORE_READ(sk, sk_receive_queue.next);
+	struct unix_skb_parms *parms;
+
+	if (!next || (void *)next == (void *)sk + bpf_core_field_offset(struct sock, sk_receive_queue))
+		return 0;
+	parms = (void *)next + bpf_core_field_offset(struct sk_buff, cb);
+	return BPF_CORE_READ(parms, consumed);
+}
+
+/* Says what was spliced out of a unix stream since the last hook that had it. */
+static __always_inline void unix_splices_say(struct sock *sk, struct sock_state *state,
+					     struct task_struct *task)
+{
+	__u64 key = (__u64)sk, *sum;
+	__u32 len;
+
+	sum = bpf_map_lookup_elem(&unix_splices, &key);
+	if (!sum)
+		return;
+	/* Of its first packet a part was read otherwise, and counted. */
+	len = *sum - state->seq_in;
+	bpf_map_delete_elem(&unix_splices, &key);
+	spliced(sk, state, task, -1, len);
+}
+
 static __always_inline int moved(struct sock *sk, struct task_struct *task, int result, int flags,
 			    __u8 dir)
 {
@@ -411,6 +456,12 @@ static __always_inline int moved(struct sock *sk, struct task_struct *task, int 
 		return 0;
 	if (!state->announced)
 		announce(sk, state, task, transfer.fd, 0);
+	if (sk->__sk_common.skc_family == AF_UNIX && sk->sk_type == SOCK_STREAM) {
+		if (unix_splices_wait)
+			unix_splices_say(sk, state, task);
+		if (dir == DIR_IN)
+			state->seq_in = unix_partly_read(sk);
+	}
 	if (sk->sk_protocol == IPPROTO_TCP && dir == DIR_IN) {
 		state->seq_in = copied_seq(sk);
 		if (flags & MSG_TRUNC)

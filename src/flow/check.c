@@ -45,11 +45,6 @@ static bool check_exit(const struct event_exit *event)
 	return event->status <= 0xffff && (event->status & 0x7f) != 0x7f;
 }
 
-static bool check_unrouted(const struct event_unrouted *event)
-{
-	return event->error <= MAX_ERRNO && event->fd >= -1 && check_address(&event->remote);
-}
-
 /* What follows the struct is checked with the struct's own members, and those
  * only once it is known to be there. */
 static const size_t sizes[] = {
@@ -62,7 +57,6 @@ static const size_t sizes[] = {
 	[EVENT_TICK] = sizeof(struct event_tick),
 	[EVENT_END] = sizeof(struct event_end),
 	[EVENT_TOTAL] = sizeof(struct event_total),
-	[EVENT_UNROUTED] = sizeof(struct event_unrouted),
 };
 _Static_assert(sizeof(sizes) / sizeof(sizes[0]) == EVENT_TYPE_COUNT, "a type has no size");
 
@@ -85,8 +79,6 @@ bool check_event(const struct event *event, size_t size)
 		return check_close((const struct event_close *)event);
 	case EVENT_EXIT:
 		return check_exit((const struct event_exit *)event);
-	case EVENT_UNROUTED:
-		return check_unrouted((const struct event_unrouted *)event);
 	}
 	return true;
 }

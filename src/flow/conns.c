@@ -165,6 +165,15 @@ static void describe_kind(struct conn_entry *entry, const struct event_open *eve
 			 name_netlink(conn->protocol, entry->remote));
 }
 
+/* A stream without a port is not from anywhere yet: its connect has failed. */
+static const struct address *local_of(const struct event_open *event)
+{
+	static const struct address none;
+
+	return event->type != SOCK_DGRAM && event->type != SOCK_RAW && event->local.port == 0 ?
+		       &none : &event->local;
+}
+
 void conn_describe(struct conn_entry *entry, const struct event_open *event)
 {
 	struct conn *conn = &entry->conn;
@@ -185,7 +194,7 @@ void conn_describe(struct conn_entry *entry, const struct event_open *event)
 		conn->peer_pid = event->peer_pid;
 	if (event->since)
 		conn->since = event->since;
-	describe_side(&conn->local, entry->local, event, &event->local, event->local_path,
+	describe_side(&conn->local, entry->local, event, local_of(event), event->local_path,
 		      event->local_len);
 	describe_side(&conn->remote, entry->remote, event, &event->remote, event->remote_path,
 		      event->remote_len);

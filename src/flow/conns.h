@@ -9,9 +9,7 @@
 #include "flow/address.h"
 #include "flow/flow.h"
 #include "flow/names.h"
-
-/* Late bytes come at once, before this many other closes. */
-#define MAX_CLOSED 256
+#include "limits.h"
 
 struct conn_entry {
 	struct conn conn;          /* what others see; its texts point to those below */

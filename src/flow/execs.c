@@ -12,9 +12,6 @@
 
 #include "flow/state.h"
 
-/* Of all that wait; one launch of the greatest size, and ordinary ones. */
-#define MAX_EXECS_HELD (4 * (size_t)MAX_EXEC_TEXT)
-
 /* The pieces of one launch come within a millisecond. This is for a virtual
  * machine that stood still in between. */
 #define EXEC_WAIT (1000ull * 1000 * 1000)

@@ -2,12 +2,11 @@
  *
  *	stream.c     bytes and holes           conns.c      the table of connections
  *	life.c       open and close            address.c    their texts
- *	attempts.c   connects without a route  names.c      the contract's words
- *	execs.c      launches                  processes.c  their number
+ *	execs.c      launches                  names.c      the contract's words
+ *	check.c      hostile events            processes.c  their number
  *
- * A few things are held back until it is known how they go on: a launch until
- * its texts have come, a connect without a route until the thread goes on. Both
- * are per thread, whose events come in order. A close may be told from an
+ * A launch is held back until its texts have come, or its thread goes on without
+ * them: the events of a thread come in order. A close may be told from an
  * interrupt, on top of whatever thread was running: it says nothing of what the
  * thread did, and settles nothing. */
 #include "flow/flow.h"
@@ -29,7 +28,6 @@ struct flow *flow_new(flow_fact_fn *on_fact, void *context)
 	flow->context = context;
 	conns_init(&flow->conns);
 	execs_init(&flow->execs);
-	attempts_init(&flow->attempts);
 	processes_init(&flow->processes);
 	return flow;
 }
@@ -40,7 +38,6 @@ void flow_free(struct flow *flow)
 		return;
 	conns_free(&flow->conns);
 	execs_free(&flow->execs);
-	attempts_free(&flow->attempts);
 	processes_free(&flow->processes);
 	free(flow);
 }
@@ -113,7 +110,6 @@ static void end(struct flow *flow, const struct event_end *event)
 	int64_t duration = flow_elapsed(event->began, event->head.time);
 
 	execs_flush(flow);
-	attempts_flush(flow);
 	unplaced(flow, event);
 	fact.summary = flow->sum;
 	fact.summary.events = event->events;
@@ -133,7 +129,6 @@ static bool by_thread(uint16_t type)
 	case EVENT_OPEN:
 	case EVENT_EXEC:
 	case EVENT_EXIT:
-	case EVENT_UNROUTED:
 		return true;
 	}
 	return false;
@@ -141,15 +136,11 @@ static bool by_thread(uint16_t type)
 
 static void settle(struct flow *flow, const struct event *event)
 {
-	if (by_thread(event->type)) {
-		processes_saw(&flow->processes, event->pid);
-		if (flow->execs.by_tid.count)
-			execs_settle(flow, event->tid);
-		if (flow->attempts.by_tid.count)
-			attempts_settle(flow, event);
-	}
-	if (flow->attempts.by_tid.count)
-		attempts_expire(flow, event->time);
+	if (!by_thread(event->type))
+		return;
+	processes_saw(&flow->processes, event->pid);
+	if (flow->execs.by_tid.count)
+		execs_settle(flow, event->tid);
 }
 
 static int dispatch(struct flow *flow, const struct event *event)
@@ -180,9 +171,6 @@ static int dispatch(struct flow *flow, const struct event *event)
 		break;
 	case EVENT_TOTAL:
 		stream_total(flow, (const struct event_total *)event);
-		break;
-	case EVENT_UNROUTED:
-		attempts_add(flow, (const struct event_unrouted *)event);
 		break;
 	}
 	return 0;

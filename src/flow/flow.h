@@ -54,7 +54,7 @@ struct fact_io {
 struct fact_open {
 	const char *kind;          /* "connect", "accept", "existing", "listen"...; NULL unknown */
 	int64_t latency;           /* ns; -1 unknown */
-	uint32_t error;            /* errno; 0: it succeeded */
+	uint32_t error;            /* errno; 0: it succeeded; ECANCELED: as in event_open */
 };
 
 struct fact_close {
@@ -89,6 +89,7 @@ struct fact_summary {
 	uint64_t bytes[2];         /* moved on connections, by direction: seen and lost */
 	uint64_t captured;         /* of those, data bytes in hand */
 	uint64_t gap_bytes;        /* moved, not copied, said with a reason */
+	uint64_t cut_bytes;        /* moved, not copied because the user wanted no more */
 	uint64_t lost_bytes, lost_events;
 	uint64_t lost[LOST_KINDS]; /* by enum lost_kind */
 	uint64_t evicted;          /* connections forgotten for want of room */

@@ -3,7 +3,6 @@
 #ifndef GLASSTAP_FLOW_STATE_H
 #define GLASSTAP_FLOW_STATE_H
 
-#include "flow/attempts.h"
 #include "flow/conns.h"
 #include "flow/execs.h"
 #include "flow/flow.h"
@@ -16,7 +15,6 @@ struct flow {
 	struct fact_summary sum;
 	struct conns conns;
 	struct execs execs;
-	struct attempts attempts;
 	struct processes processes;
 	struct address peer;       /* the last datagram's, and its text: they repeat */
 	char peer_text[ADDRESS_ROOM];

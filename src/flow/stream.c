@@ -68,7 +68,8 @@ void stream_data(struct flow *flow, const struct event_data *event)
 		conn->next[dir] = end;
 	flow->sum.bytes[dir] += event->len;
 	flow->sum.captured += event->captured;
-	flow->sum.gap_bytes += event->len - event->captured;
+	*(event->gap == GAP_CUT ? &flow->sum.cut_bytes : &flow->sum.gap_bytes) +=
+		event->len - event->captured;
 	fact = fact_of(FACT_IO, &flow->head, conn);
 	fact.io = (struct fact_io){
 		.op = name_operation(event->op), .dir = event->dir, .fd = event->fd,

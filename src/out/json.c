@@ -2,6 +2,7 @@
  * none changed. What is not known is absent. */
 #include "out/out.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 #include "base/escape.h"
@@ -101,6 +102,15 @@ static void add_error(struct buf *out, uint32_t error)
 		add_word_member(out, ",\"errno\":", name);
 }
 
+/* Of a connect: what no call has returned has no errno. */
+static void add_failure(struct buf *out, uint32_t error)
+{
+	if (error == ECANCELED)
+		add_word_member(out, ",\"error\":", OUT_UNANSWERED);
+	else
+		add_error(out, error);
+}
+
 static void add_conn(struct buf *out, const struct conn *conn)
 {
 	if (!conn)
@@ -175,11 +185,13 @@ static void add_open(struct buf *out, const struct fact *fact)
 	if (conn)
 		add_fd(out, conn->fd);
 	add_ms_member(out, ",\"latency_ms\":", fact->open.latency);
-	add_error(out, fact->open.error);
+	add_failure(out, fact->open.error);
 	if (!conn || conn->family != AF_UNIX)
 		return;
 	if (conn->inode)
 		add_uint_member(out, ",\"inode\":", conn->inode);
+	if (conn->peer_inode)
+		add_uint_member(out, ",\"peer_inode\":", conn->peer_inode);
 	if (conn->peer_pid)
 		add_uint_member(out, ",\"peer_pid\":", conn->peer_pid);
 }
@@ -293,6 +305,8 @@ static void add_summary(struct buf *out, const struct fact *fact)
 	add_uint_member(out, ",\"bytes_in\":", summary->bytes[DIR_IN]);
 	add_uint_member(out, ",\"captured\":", summary->captured);
 	add_uint_member(out, ",\"gap_bytes\":", summary->gap_bytes);
+	if (summary->cut_bytes)
+		add_uint_member(out, ",\"cut_bytes\":", summary->cut_bytes);
 	add_uint_member(out, ",\"lost_bytes\":", summary->lost_bytes);
 	add_uint_member(out, ",\"lost_events\":", summary->lost_events);
 	add_lost(out, summary->lost);

@@ -35,6 +35,7 @@ extern const char *const out_lost_names[LOST_KINDS];
 char *out_digits(char *to, uint64_t value, int count);         /* exactly so many; returns the end */
 char *out_time_of_day(char *to, uint32_t second);              /* 12:34:56 */
 void out_error(struct buf *out, uint32_t error);               /* "connection refused" */
+#define OUT_UNANSWERED "closed before it was answered"         /* a connect's ECANCELED */
 const char *out_error_name(uint32_t error);                    /* "ECONNREFUSED"; NULL unknown */
 void out_signal(struct buf *out, int signal);                  /* "SIGKILL" */
 

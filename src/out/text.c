@@ -3,6 +3,9 @@
  * is indented by four, so that no data can pass for a line of ours. */
 #include "out/out.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #include "base/escape.h"
 
 #define WHO_COLUMNS 22         /* comm[pid] */
@@ -76,6 +79,16 @@ static void begin(struct buf *out, const struct out_options *options, const stru
 	buf_string(out, verb);
 	out_style_end(out, options, style);
 	buf_fill(out, ' ', strlen(verb) < VERB_COLUMNS ? VERB_COLUMNS - strlen(verb) : 1);
+}
+
+static void add_fd(struct buf *out, const struct out_options *options, int fd)
+{
+	if (fd < 0)
+		return;
+	out_style(out, options, STYLE_DIM);
+	buf_literal(out, "  fd ");
+	buf_uint(out, (uint64_t)fd);
+	out_style_end(out, options, STYLE_DIM);
 }
 
 /* Transport and the two sides. `peer`, if it has a length, is the other one. */
@@ -238,11 +251,8 @@ static void add_io(struct buf *out, const struct out_options *options, const str
 		buf_literal(out, "  ");
 		buf_string(out, io->op);
 	}
-	if (io->fd >= 0) {
-		buf_literal(out, "  fd ");
-		buf_uint(out, (uint64_t)io->fd);
-	}
 	out_style_end(out, options, STYLE_DIM);
+	add_fd(out, options, io->fd);
 	buf_char(out, '\n');
 	if (options->hex)
 		add_hex(out, io->data);

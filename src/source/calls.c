@@ -2,9 +2,11 @@
 
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <mntent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "glasstap.skel.h"
@@ -39,12 +41,24 @@ static int unix_connect_type(const struct btf *kernel)
 	return -1;
 }
 
+/* The kernel asks for CAP_NET_ADMIN to load programs of this kind. */
+static bool may_load(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {};
+
+	if (syscall(SYS_capget, &header, data))
+		return false;
+	return data[0].effective & 1u << CAP_NET_ADMIN;
+}
+
 void calls_choose(struct glasstap_bpf *bpf, const struct btf *kernel, bool wanted)
 {
 	bool work = btf__find_by_name_kind(kernel, "bpf_task_work_schedule_resume_impl",
 					   BTF_KIND_FUNC) > 0;
 	int unix_type = unix_connect_type(kernel);
 
+	wanted = wanted && may_load();
 	bpf_program__set_autoload(bpf->progs.on_sender_4, wanted);
 	bpf_program__set_autoload(bpf->progs.on_sender_6, wanted);
 	bpf_program__set_autoload(bpf->progs.on_connect_4, wanted && work);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "flow/address.h"
 #include "flow/flow.h"
 #include "fuzz.h"
 
@@ -25,7 +26,7 @@ static void check_conn(const struct conn *conn)
 {
 	FUZZ_ASSERT(conn->number > 0);
 	FUZZ_ASSERT(conn->kind <= OPEN_FILE);
-	FUZZ_ASSERT(conn->local.len <= MAX_ADDRESS_TEXT && conn->remote.len <= MAX_ADDRESS_TEXT);
+	FUZZ_ASSERT(conn->local.len <= ADDRESS_ROOM && conn->remote.len <= ADDRESS_ROOM);
 	FUZZ_ASSERT(memchr(conn->comm, '\0', sizeof(conn->comm)));
 	FUZZ_ASSERT(!conn->transport || strlen(conn->transport) < 32);
 	touch(conn->local);
@@ -36,7 +37,7 @@ static void check_io(struct sums *sums, const struct fact_io *io)
 {
 	FUZZ_ASSERT(io->dir <= DIR_IN && io->data.len <= io->len);
 	FUZZ_ASSERT((io->gap != NULL) == (io->data.len < io->len));
-	FUZZ_ASSERT(io->done + io->len <= io->moved && io->peer.len <= MAX_ADDRESS_TEXT);
+	FUZZ_ASSERT(io->done + io->len <= io->moved && io->peer.len <= ADDRESS_ROOM);
 	touch(io->data);
 	touch(io->peer);
 	sums->shown[io->dir] += io->len;
@@ -67,7 +68,8 @@ static void check_summary(const struct sums *sums, const struct fact_summary *su
 	for (int dir = 0; dir < 2; dir++)
 		FUZZ_ASSERT(summary->bytes[dir] == sums->shown[dir] + sums->lost[dir]);
 	FUZZ_ASSERT(summary->lost_bytes == sums->lost[0] + sums->lost[1] + sums->unplaced);
-	FUZZ_ASSERT(summary->captured + summary->gap_bytes == sums->shown[0] + sums->shown[1]);
+	FUZZ_ASSERT(summary->captured + summary->gap_bytes + summary->cut_bytes ==
+		    sums->shown[0] + sums->shown[1]);
 }
 
 static void on_fact(void *context, const struct fact *fact)
@@ -151,7 +153,6 @@ union any {
 	struct event_exec exec;
 	struct event_text text;
 	struct event_exit exit;
-	struct event_unrouted unrouted;
 	struct event_total total;
 	struct event_end end;
 };
@@ -234,11 +235,6 @@ static size_t fill(union any *any, uint64_t choice, uint64_t *random)
 		any->total.conn = choice % 8;
 		any->total.lost[choice >> 8 & 1] = choice >> 16 & 63;
 		return sizeof(any->total);
-	case EVENT_UNROUTED:
-		fill_address(&any->unrouted.remote, choice);
-		any->unrouted.family = any->unrouted.remote.family;
-		any->unrouted.type = SOCK_STREAM;
-		return sizeof(any->unrouted);
 	}
 	return sizeof(any->head);
 }
@@ -255,7 +251,7 @@ size_t fuzz_seed(uint64_t number, uint8_t *data, size_t room)
 		time += choice >> 56 ? choice >> 50 : choice >> 30;
 		any.head.time = time;
 		any.head.tid = any.head.pid = 1 + (uint32_t)(choice >> 40 & 3);
-		any.head.type = (uint16_t)(choice & 8 ? EVENT_DATA : 1 + choice % 10);
+		any.head.type = (uint16_t)(choice & 8 ? EVENT_DATA : 1 + choice % (EVENT_TYPE_COUNT - 1));
 		any.head.size = (uint32_t)fill(&any, fuzz_random(&random), &random);
 		memset(data + at, 'x', 1024);
 		memcpy(data + at, &any, any.head.size < sizeof(any) ? any.head.size : sizeof(any));

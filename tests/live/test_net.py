@@ -274,40 +274,47 @@ print("six %d %d" % (S.getsockname()[1], T.getsockname()[1]))
 """
 
 
-@test()
-def peer_of_each_datagram(directory):
+def datagrams(directory):
+    """(the io lines by data and direction, the server, its peers, over IPv6)"""
     run = trace(directory, "io", [PYTHON, "-c", UDP]).lossless()
     said = [line.split() for line in run.out.decode().splitlines()]
-    server, peers = f"127.0.0.1:{said[0][1]}", [f"127.0.0.1:{port}" for port in said[0][2:]]
-    lines = {(data_of(line), line["dir"]): line for line in run.of("io")}
+    return ({(data_of(line), line["dir"]): line for line in run.of("io")},
+            f"127.0.0.1:{said[0][1]}", [f"127.0.0.1:{port}" for port in said[0][2:]],
+            [f"[::1]:{port}" for port in said[1][1:]])
 
-    def sides(text, direction, local, remote):
-        line = lines.get((text.encode(), direction))
-        check(line, f"no {direction} line of {text!r}")
-        equal((line.get("local"), line.get("remote")), (local, remote), f"{direction} {text!r}")
-        equal(line["transport"], "udp", "transport")
 
-    # Where the caller asked for no address, it may be unknown, but never wrong.
-    def maybe(text, local, remote):
-        line = lines.get((text.encode(), "in"))
-        check(line, f"no line of {text!r}")
-        check(line.get("remote") in (None, remote), f"remote of {text!r}: {line}")
-        return "remote" in line
+def datagram(lines, text, direction):
+    line = lines.get((text.encode(), direction))
+    check(line, f"no {direction} line of {text!r}")
+    equal(line["transport"], "udp", f"transport of {text!r}")
+    return line
 
-    known = 0
+
+@test()
+def peer_of_each_datagram(directory):
+    lines, server, peers, six = datagrams(directory)
     for number, peer in enumerate(peers):
-        sides(f"with address {number}", "in", server, peer)
         for text in ("with address", "without address", "by message", "by read"):
-            line = lines.get((f"{text} {number}".encode(), "out"))
-            check(line, f"no out line of {text}")
-            equal(line.get("remote"), server, f"remote of out {text}")
-        sides(f"by message {number}", "in", server, peer)
-        known += maybe(f"without address {number}", server, peer)
-        known += maybe(f"by read {number}", server, peer)
-        sides(f"answer {number}", "out", server, peer)
-        sides(f"message {number}", "out", server, peer)
-    equal(known, 6, "datagrams received without asking whose peer is known")
-    six = [f"[::1]:{port}" for port in said[1][1:]]
-    line = lines[b"over six", "out"]
-    equal(line.get("remote"), six[0], "remote over IPv6")
-    equal(lines[b"over six", "in"].get("remote"), six[1], "peer over IPv6")
+            line = datagram(lines, f"{text} {number}", "out")
+            equal((line.get("local"), line.get("remote")), (peer, server), f"out {text}")
+        for text in ("answer", "message"):
+            line = datagram(lines, f"{text} {number}", "out")
+            equal((line.get("local"), line.get("remote")), (server, peer), f"out {text}")
+        for text in ("with address", "by message"):
+            line = datagram(lines, f"{text} {number}", "in")
+            equal((line.get("local"), line.get("remote")), (server, peer), f"in {text}")
+        # Where the caller asked for no address it may be unknown, but never wrong.
+        for text in ("without address", "by read"):
+            line = datagram(lines, f"{text} {number}", "in")
+            check(line.get("remote") in (None, peer), f"in {text}: {line}, not {peer}")
+    equal(datagram(lines, "over six", "out").get("remote"), six[0], "remote over IPv6")
+
+
+@test()
+def peer_that_nobody_asked_for(directory):
+    """recv and read on a socket that is not connected give the caller no address."""
+    lines, _, peers, six = datagrams(directory)
+    for number, peer in enumerate(peers):
+        for text in ("without address", "by read"):
+            equal(datagram(lines, f"{text} {number}", "in").get("remote"), peer, f"peer {text}")
+    equal(datagram(lines, "over six", "in").get("remote"), six[1], "peer over IPv6")

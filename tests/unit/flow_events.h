@@ -237,15 +237,6 @@ static struct event_close close_event(uint64_t conn, uint64_t out, uint64_t in)
 	};
 }
 
-static struct event_unrouted unrouted_event(uint64_t time, uint8_t last)
-{
-	return (struct event_unrouted){
-		.head = head_of(EVENT_UNROUTED, sizeof(struct event_unrouted), time),
-		.error = ENETUNREACH, .fd = 3, .remote = ip4(last, 80), .type = SOCK_STREAM,
-		.family = AF_INET,
-	};
-}
-
 static int send_exec(struct trace *trace, uint32_t filename, uint32_t cwd, uint32_t argv)
 {
 	struct event_exec event = {

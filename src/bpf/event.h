@@ -203,7 +203,6 @@ enum lost_kind {
 	LOST_DATA = 0,         /* also in the connections' own counts */
 	LOST_OPEN, LOST_CLOSE, LOST_EXEC, LOST_EXIT,
 	LOST_UNTRACKED,        /* a socket for which no state could be kept */
-	LOST_UNTRACED,         /* a descendant for which the table had no room */
 	LOST_NESTED,           /* the kernel refused to run a program inside itself */
 	LOST_KINDS
 };

@@ -240,11 +240,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	} else {
 		count(&lost[LOST_EXIT], 1);
 	}
-	if (!trace_all && !bpf_map_delete_elem(&targets, &tgid)) {
-		__sync_fetch_and_add(&targets_alive, -1);
-		if (!targets_alive)
-			wake_reader();
-	}
+	if (!trace_all && target_remove(tgid) && !targets_alive)
+		wake_reader();
 	return 0;
 }
 

@@ -37,14 +37,14 @@ int scan_tasks(struct bpf_iter__task *context)
 	if (!task || task->pid != task->tgid || task->flags & PF_KTHREAD)
 		return 0;
 	tgid = task->tgid;
-	if (tgid == self_tgid || bpf_map_lookup_elem(&targets, &tgid))
+	if (tgid == self_tgid || is_target(tgid))
 		return 0;
 	pid = pid_shown(task);
 	found = bpf_map_lookup_elem(&wanted, &pid);
 	parent = BPF_CORE_READ(task, real_parent, tgid);
 	if (found)
 		*found = 1;
-	else if (!follow || !bpf_map_lookup_elem(&targets, &parent))
+	else if (!follow || !is_target(parent))
 		return 0;
 	target_add(tgid);
 	scan_added++;

@@ -5,8 +5,8 @@
 
 #include "event.h"
 
-/* Living processes at once; pid_max is 4 million, 32768 by default. */
-#define MAX_TARGET_PROCESSES 131072
+/* The kernel gives no higher pid (PID_MAX_LIMIT). */
+#define MAX_PIDS (4u << 20)
 #define MAX_WANTED 65536
 /* Connections with a loss that no event has told so far: one for each socket of
  * a busy server. */

@@ -201,7 +201,9 @@ static __always_inline void state_begin(struct sock_state *state, struct task_st
 
 static __always_inline __u32 copied_seq(struct sock *sk)
 {
-	return BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+	return tcp ? tcp->copied_seq : 0;
 }
 
 /* The state of a socket that a traced process uses; made at first sight. */
@@ -329,6 +331,7 @@ struct transfer {
 static __always_inline void transfer_find(struct transfer *transfer, struct task_struct *task,
 					  struct pt_regs *regs, struct sock *sk, __u8 dir)
 {
+	struct socket *socket;
 	struct file *file;
 
 	transfer->fd = -1;
@@ -357,8 +360,9 @@ static __always_inline void transfer_find(struct transfer *transfer, struct task
 	}
 	if (transfer->kind.dir != dir)
 		return;
+	socket = sk->sk_socket;
 	file = file_of(task, REGS_ARG0(regs));
-	if (file && BPF_CORE_READ(file, private_data) != (void *)sk->sk_socket)
+	if (!socket || (file && file != socket->file))
 		return;
 	transfer->fd = REGS_ARG0(regs);
 	transfer->message = REGS_ARG1(regs);
@@ -468,7 +472,7 @@ static __always_inline int moved(struct sock *sk, struct task_struct *task, int 
 			transfer.gap = GAP_DISCARDED;
 	}
 
-	head_fill(&data.head, task, EVENT_DATA, sizeof(data));
+	head_of_current(&data.head, task, EVENT_DATA, sizeof(data));
 	data.conn = state->id;
 	data.offset = __sync_fetch_and_add(&state->moved[dir & 1], result);
 	data.moved = result;

@@ -38,13 +38,14 @@ struct {
 	__uint(max_entries, 64 << 20);
 } ring SEC(".maps");
 
-/* Traced processes, by the kernel's own tgid. With -a it is not consulted. */
+/* Traced processes: a bit for each pid, by the kernel's own numbering. Every
+ * process on the machine looks here, so it takes one load, and no room can run
+ * out. With -a it is not consulted. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, MAX_TARGET_PROCESSES);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_PIDS / 64);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, __u64);
 } targets SEC(".maps");
 
 /* Pids that the user named, as glasstap's pid namespace has them; the scan of
@@ -144,25 +145,39 @@ static __always_inline void count(__u64 *counter, __u64 by)
 	__sync_fetch_and_add(counter, by);
 }
 
+static __always_inline bool is_target(__u32 tgid)
+{
+	__u32 slot = tgid / 64;
+	__u64 *word = bpf_map_lookup_elem(&targets, &slot);
+
+	return word && *word >> (tgid % 64) & 1;
+}
+
 static __always_inline bool is_traced(struct task_struct *task)
 {
-	__u32 tgid = task->tgid;
-
 	if (trace_all)
-		return tgid != self_tgid && !(task->flags & PF_KTHREAD);
-	return bpf_map_lookup_elem(&targets, &tgid) != NULL;
+		return task->tgid != self_tgid && !(task->flags & PF_KTHREAD);
+	return is_target(task->tgid);
 }
 
 static __always_inline void target_add(__u32 tgid)
 {
-	__u32 one = 1;
+	__u32 slot = tgid / 64;
+	__u64 *word = bpf_map_lookup_elem(&targets, &slot), bit = 1ULL << (tgid % 64);
 
-	if (tgid == self_tgid || bpf_map_lookup_elem(&targets, &tgid))
-		return;
-	if (bpf_map_update_elem(&targets, &tgid, &one, BPF_ANY))
-		count(&lost[LOST_UNTRACED], 1);
-	else
+	if (word && tgid != self_tgid && !(__sync_fetch_and_or(word, bit) & bit))
 		__sync_fetch_and_add(&targets_alive, 1);
+}
+
+static __always_inline bool target_remove(__u32 tgid)
+{
+	__u32 slot = tgid / 64;
+	__u64 *word = bpf_map_lookup_elem(&targets, &slot), bit = 1ULL << (tgid % 64);
+
+	if (!word || !(__sync_fetch_and_and(word, ~bit) & bit))
+		return false;
+	__sync_fetch_and_add(&targets_alive, -1);
+	return true;
 }
 
 /* A 32-bit program: its system calls have other numbers. */
@@ -200,6 +215,19 @@ static __always_inline __u32 tid_shown(struct task_struct *task)
 	if (ns_level == 0)
 		return task->pid;
 	return pid_number(BPF_CORE_READ(task, thread_pid));
+}
+
+/* Of the current thread, on the hot path. */
+static __always_inline void head_of_current(struct event *head, struct task_struct *task,
+					    __u16 type, __u32 size)
+{
+	head->size = size;
+	head->type = type;
+	head->cpu = bpf_get_smp_processor_id();
+	head->time = bpf_ktime_get_boot_ns();
+	head->pid = pid_shown(task);
+	head->tid = tid_shown(task);
+	bpf_get_current_comm(head->comm, sizeof(head->comm));
 }
 
 static __always_inline void head_fill(struct event *head, struct task_struct *task, __u16 type,

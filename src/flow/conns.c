@@ -170,8 +170,7 @@ static const struct address *local_of(const struct event_open *event)
 {
 	static const struct address none;
 
-	return event->type != SOCK_DGRAM && event->type != SOCK_RAW && event->local.port == 0 ?
-		       &none : &event->local;
+	return event->type == SOCK_STREAM && event->local.port == 0 ? &none : &event->local;
 }
 
 void conn_describe(struct conn_entry *entry, const struct event_open *event)

@@ -15,7 +15,7 @@ const struct out_format out_formats[] = {
 const char *const out_lost_names[LOST_KINDS] = {
 	[LOST_DATA] = "data", [LOST_OPEN] = "open", [LOST_CLOSE] = "close",
 	[LOST_EXEC] = "exec", [LOST_EXIT] = "exit", [LOST_UNTRACKED] = "untracked",
-	[LOST_UNTRACED] = "untraced", [LOST_NESTED] = "nested"
+	[LOST_NESTED] = "nested"
 };
 _Static_assert(LOST_KINDS == LOST_NESTED + 1, "a name for each");
 
@@ -142,8 +142,6 @@ static const char *const missed[LOST_KINDS][2] = {
 	[LOST_EXEC] = { "launch of a program", "launches of programs" },
 	[LOST_EXIT] = { "end of a program", "ends of programs" },
 	[LOST_UNTRACKED] = { "socket for want of room", "sockets for want of room" },
-	[LOST_UNTRACED] = { "child process for want of room",
-			    "child processes for want of room" },
 	[LOST_NESTED] = { "kernel event inside another", "kernel events inside others" },
 };
 

@@ -4,6 +4,8 @@
 #include "out/out.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #include "base/escape.h"
@@ -81,14 +83,12 @@ static void begin(struct buf *out, const struct out_options *options, const stru
 	buf_fill(out, ' ', strlen(verb) < VERB_COLUMNS ? VERB_COLUMNS - strlen(verb) : 1);
 }
 
-static void add_fd(struct buf *out, const struct out_options *options, int fd)
+static void add_fd(struct buf *out, int fd)
 {
 	if (fd < 0)
 		return;
-	out_style(out, options, STYLE_DIM);
 	buf_literal(out, "  fd ");
 	buf_uint(out, (uint64_t)fd);
-	out_style_end(out, options, STYLE_DIM);
 }
 
 /* Transport and the two sides. `peer`, if it has a length, is the other one. */
@@ -251,8 +251,8 @@ static void add_io(struct buf *out, const struct out_options *options, const str
 		buf_literal(out, "  ");
 		buf_string(out, io->op);
 	}
+	add_fd(out, io->fd);
 	out_style_end(out, options, STYLE_DIM);
-	add_fd(out, options, io->fd);
 	buf_char(out, '\n');
 	if (options->hex)
 		add_hex(out, io->data);
@@ -269,22 +269,61 @@ static const char *open_arrow(const char *kind)
 	return kind && strcmp(kind, "accept") == 0 ? "<-" : "<->";
 }
 
+#define INODE_ROOM sizeof("[4294967295]")
+
+static struct text name_or_inode(struct text name, uint32_t inode, char room[INODE_ROOM])
+{
+	if (name.len || !inode)
+		return name;
+	return (struct text){ room, (size_t)snprintf(room, INODE_ROOM, "[%" PRIu32 "]", inode) };
+}
+
+/* An end of a unix socket without a name is known by its inode: by that the
+ * lines of both ends can be told to belong together. */
+static void add_ends(struct buf *out, const struct conn *conn, const char *arrow)
+{
+	char local[INODE_ROOM], remote[INODE_ROOM];
+	struct conn named;
+
+	if (conn && conn->family == AF_UNIX) {
+		named = *conn;
+		named.local = name_or_inode(conn->local, conn->inode, local);
+		named.remote = name_or_inode(conn->remote, conn->peer_inode, remote);
+		conn = &named;
+	}
+	add_sides(out, conn, arrow, TEXT(""));
+}
+
+/* Of one that was there before, which of the program's it is. */
+static bool was_there(const char *kind)
+{
+	return kind && (strcmp(kind, "existing") == 0 || strcmp(kind, "listen") == 0);
+}
+
 static void add_open(struct buf *out, const struct out_options *options, const struct fact *fact)
 {
 	const struct fact_open *open = &fact->open;
 	const struct conn *conn = fact->conn;
 
 	begin(out, options, fact, open->kind ? open->kind : "open", open->error ? STYLE_RED : STYLE_PLAIN);
-	add_sides(out, conn, open_arrow(open->kind), TEXT(""));
+	add_ends(out, conn, open_arrow(open->kind));
 	if (conn && conn->peer_pid) {
 		buf_literal(out, "  peer pid ");
 		buf_uint(out, conn->peer_pid);
+	}
+	if (conn && was_there(open->kind)) {
+		out_style(out, options, STYLE_DIM);
+		add_fd(out, conn->fd);
+		out_style_end(out, options, STYLE_DIM);
 	}
 	if (open->error) {
 		buf_literal(out, "  ");
 		out_style(out, options, STYLE_RED);
 		buf_literal(out, "failed: ");
-		out_error(out, open->error);
+		if (open->error == ECANCELED)
+			buf_literal(out, OUT_UNANSWERED);
+		else
+			out_error(out, open->error);
 		out_style_end(out, options, STYLE_RED);
 	}
 	if (open->latency >= 0) {

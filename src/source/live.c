@@ -31,6 +31,7 @@
 #include "bpf/shared.h"
 #include "glasstap.skel.h"
 #include "source/calls.h"
+#include "source/ring.h"
 #include "source/watch.h"
 
 #define DRAIN_EVENTS 8192      /* then main gets a look at its signals */
@@ -39,7 +40,7 @@
 
 struct live {
 	struct glasstap_bpf *bpf;
-	struct ring_buffer *ring;
+	struct ring ring;
 	struct watch *watch;
 	struct calls *calls;
 	uint32_t found;
@@ -326,7 +327,7 @@ void live_free(struct live *live)
 		return;
 	watch_free(live->watch);
 	calls_free(live->calls);
-	ring_buffer__free(live->ring);
+	ring_close(&live->ring);
 	glasstap_bpf__destroy(live->bpf);
 	free(live);
 }
@@ -354,8 +355,8 @@ static int start(struct live *live, const struct live_options *options, struct f
 	if (error)
 		return error;
 	live->watch = watch_new(bpf_map__fd(live->bpf->maps.refused));
-	live->ring = ring_buffer__new(bpf_map__fd(live->bpf->maps.ring), on_sample, live, NULL);
-	if (!live->watch || !live->ring)
+	error = ring_open(&live->ring, bpf_map__fd(live->bpf->maps.ring), options->ring);
+	if (error || !live->watch)
 		return failure_set(failure, -ENOMEM, "no memory for the event ring");
 	for (size_t i = 0; i < options->pid_count; i++)
 		want(live, options->pids[i]);
@@ -427,7 +428,7 @@ size_t live_targets(const struct live *live)
 
 int live_fd(const struct live *live)
 {
-	return ring_buffer__epoll_fd(live->ring);
+	return live->ring.map;
 }
 
 void live_idle(struct live *live, bool idle)
@@ -441,7 +442,7 @@ int live_drain(struct live *live, source_event_fn *on_event, void *context)
 	live->context = context;
 	live->result = 0;
 	live->drained = 0;
-	ring_buffer__consume(live->ring);
+	ring_drain(&live->ring, on_sample, live);
 	return live->result ? live->result : (int)live->drained;
 }
 

@@ -62,6 +62,7 @@ static void take_conn(struct input *input, struct conn *conn)
 	conn->family = (uint16_t)take(input, 1);
 	conn->inode = (uint32_t)take(input, 4);
 	conn->peer_pid = (uint32_t)take(input, 4);
+	conn->peer_inode = (uint32_t)take(input, 4);
 	conn->transport = take_word(input);
 	conn->local = take_text(input, 110);
 	conn->remote = take_text(input, 110);

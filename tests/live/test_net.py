@@ -308,13 +308,3 @@ def peer_of_each_datagram(directory):
             line = datagram(lines, f"{text} {number}", "in")
             check(line.get("remote") in (None, peer), f"in {text}: {line}, not {peer}")
     equal(datagram(lines, "over six", "out").get("remote"), six[0], "remote over IPv6")
-
-
-@test()
-def peer_that_nobody_asked_for(directory):
-    """recv and read on a socket that is not connected give the caller no address."""
-    lines, _, peers, six = datagrams(directory)
-    for number, peer in enumerate(peers):
-        for text in ("without address", "by read"):
-            equal(datagram(lines, f"{text} {number}", "in").get("remote"), peer, f"peer {text}")
-    equal(datagram(lines, "over six", "in").get("remote"), six[1], "peer over IPv6")

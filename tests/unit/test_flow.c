@@ -55,7 +55,8 @@ TEST(flow_says_why_bytes_are_missing)
 			   "io c1 out 500+500 sendfile '' gap=sendfile\n");
 	send_end(&trace, (struct event_end){ 0 });
 	CHECK_EQ(trace.sum.captured, 3);
-	CHECK_EQ(trace.sum.gap_bytes, 997);
+	CHECK_EQ(trace.sum.gap_bytes, 500);
+	CHECK_EQ(trace.sum.cut_bytes, 497);
 	CHECK_EQ(trace.sum.bytes[DIR_OUT], 1000);
 	trace_end(&trace);
 }
@@ -342,6 +343,35 @@ TEST(flow_forgets_a_connect_that_failed)
 		   "open c1 connect tcp 10.0.0.2:5000 > 10.0.0.1:80 latency=100 error=111\n"
 		   "open c2 connect tcp 10.0.0.2:5000 > 10.0.0.1:80 latency=100 error=111\n");
 	trace_end(&trace);
+}
+
+TEST(flow_shows_no_local_address_that_was_not_chosen)
+{
+	static const struct {
+		uint8_t kind, type, last;
+		const char *said;
+	} cases[] = {
+		{ OPEN_CONNECT, SOCK_STREAM, 0, "connect tcp > 10.0.0.1:80 latency=100 error=101" },
+		{ OPEN_CONNECT, SOCK_STREAM, 2, "connect tcp > 10.0.0.1:80 latency=100 error=101" },
+		{ OPEN_SOCKET, SOCK_DGRAM, 0, "socket udp > 10.0.0.1:80" },
+		{ OPEN_SOCKET, SOCK_DGRAM, 2, "socket udp 10.0.0.2:0 > 10.0.0.1:80" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct event_open open = open_event(7, cases[i].kind);
+		char wanted[128];
+
+		trace_begin(&trace);
+		open.type = cases[i].type;
+		open.protocol = 0;
+		open.local = cases[i].last ? ip4(cases[i].last, 0) :
+					     (struct address){ .family = AF_INET };
+		open.error = cases[i].kind == OPEN_CONNECT ? ENETUNREACH : 0;
+		SEND(&trace, open);
+		snprintf(wanted, sizeof(wanted), "open c1 %s\n", cases[i].said);
+		CHECK_SAID(&trace, wanted);
+		trace_end(&trace);
+	}
 }
 
 TEST(flow_does_not_guess_a_latency)

@@ -247,6 +247,10 @@ TEST(open_failed)
 	check_fact("json", &plain, &open, HEAD "open" WHO ",\"conn\":\"c1\",\"kind\":\"connect\",\"transport\":\"tcp\","
 		   "\"remote\":\"127.0.0.1:8088\",\"latency_ms\":0.050,\"error\":\"connection refused\","
 		   "\"errno\":\"ECONNREFUSED\"}\n");
+	open.open.error = ECANCELED;
+	check_fact("text", &plain, &open, BEGIN "c1    connect   tcp -> 127.0.0.1:8088  failed: closed before it was answered (50 us)\n");
+	check_fact("json", &plain, &open, HEAD "open" WHO ",\"conn\":\"c1\",\"kind\":\"connect\",\"transport\":\"tcp\","
+		   "\"remote\":\"127.0.0.1:8088\",\"latency_ms\":0.050,\"error\":\"closed before it was answered\"}\n");
 	open.open = (struct fact_open){ NULL, -1, 4711 };
 	check_fact("text", &plain, &open, BEGIN "c1    open      tcp <-> 127.0.0.1:8088  failed: error 4711\n");
 	check_fact("json", &plain, &open, HEAD "open" WHO ",\"conn\":\"c1\",\"transport\":\"tcp\","
@@ -261,16 +265,22 @@ TEST(open_of_every_kind)
 	open.open = (struct fact_open){ "accept", -1, 0 };
 	check_fact("text", &plain, &open, BEGIN "c1    accept    tcp 127.0.0.1:40000 <- 127.0.0.1:8088\n");
 	open.open.kind = "existing";
-	check_fact("text", &plain, &open, BEGIN "c1    existing  tcp 127.0.0.1:40000 <-> 127.0.0.1:8088\n");
+	check_fact("text", &plain, &open, BEGIN "c1    existing  tcp 127.0.0.1:40000 <-> 127.0.0.1:8088  fd 5\n");
 	open.open.kind = "listen";
 	c.remote.len = 0;
-	check_fact("text", &plain, &open, BEGIN "c1    listen    tcp 127.0.0.1:40000\n");
+	check_fact("text", &plain, &open, BEGIN "c1    listen    tcp 127.0.0.1:40000  fd 5\n");
 	c = (struct conn){ .number = 1234567, .fd = 3, .family = AF_UNIX, .transport = "unix", .inode = 99,
 			   .peer_pid = 812, .remote = TEXT("/run/x.sock") };
 	open.open.kind = "connect";
-	check_fact("text", &plain, &open, BEGIN "c1234567 connect   unix -> /run/x.sock  peer pid 812\n");
+	check_fact("text", &plain, &open, BEGIN "c1234567 connect   unix [99] -> /run/x.sock  peer pid 812\n");
 	check_fact("json", &plain, &open, HEAD "open" WHO ",\"conn\":\"c1234567\",\"kind\":\"connect\","
 		   "\"transport\":\"unix\",\"remote\":\"/run/x.sock\",\"fd\":3,\"inode\":99,\"peer_pid\":812}\n");
+	c.remote.len = 0;
+	c.peer_inode = UINT32_MAX;
+	open.open.kind = "pair";
+	check_fact("text", &plain, &open, BEGIN "c1234567 pair      unix [99] <-> [4294967295]  peer pid 812\n");
+	check_fact("json", &plain, &open, HEAD "open" WHO ",\"conn\":\"c1234567\",\"kind\":\"pair\","
+		   "\"transport\":\"unix\",\"fd\":3,\"inode\":99,\"peer_inode\":4294967295,\"peer_pid\":812}\n");
 }
 
 TEST(close_with_sums)
@@ -369,8 +379,9 @@ TEST(summary_of_nothing_lost_and_of_all)
 		      "\"bytes_in\":1234,\"captured\":1312,\"gap_bytes\":0,\"lost_bytes\":0,\"lost_events\":0,\"lost\":{},"
 		      "\"evicted\":0,\"malformed\":0,\"connections\":12,\"processes\":1,\"seconds\":1.500}\n");
 	summary = (struct fact_summary){
-		.events = 1, .bytes = { 1, 0 }, .gap_bytes = 1024, .lost_bytes = 12345, .lost_events = 3,
-		.lost = { 3, 1, 2, 0, 1, 5, 0, 6 }, .evicted = 1, .malformed = 2, .conns = 1, .duration = 3725 * S + 1
+		.events = 1, .bytes = { 1, 0 }, .gap_bytes = 1024, .cut_bytes = 2048, .lost_bytes = 12345, .lost_events = 3,
+		.lost = { [LOST_DATA] = 3, [LOST_OPEN] = 1, [LOST_CLOSE] = 2, [LOST_EXIT] = 1, [LOST_UNTRACKED] = 5, [LOST_NESTED] = 6 },
+		.evicted = 1, .malformed = 2, .conns = 1, .duration = 3725 * S + 1
 	};
 	check_summary(&summary, "glasstap: 1 event, 1 connection, 0 processes, 1 byte out, 0 in, 62 min 5 s; "
 		      "LOST: 12,345 bytes in 3 events (the ring was full: a larger --ring, or -s, helps), 1 opening of a connection, 2 closings of connections, 1 end of a program, "
@@ -378,7 +389,7 @@ TEST(summary_of_nothing_lost_and_of_all)
 		      "glasstap: 1,024 bytes moved but not shown (the reason stands at each place); 1 connection forgotten for "
 		      "want of room; 2 events made no sense\n",
 		      HEAD "summary\",\"time\":\"2026-02-28T23:34:56.000000000Z\",\"events\":1,\"bytes_out\":1,\"bytes_in\":0,"
-		      "\"captured\":0,\"gap_bytes\":1024,\"lost_bytes\":12345,\"lost_events\":3,\"lost\":{\"data\":3,\"open\":1,"
+		      "\"captured\":0,\"gap_bytes\":1024,\"cut_bytes\":2048,\"lost_bytes\":12345,\"lost_events\":3,\"lost\":{\"data\":3,\"open\":1,"
 		      "\"close\":2,\"exit\":1,\"untracked\":5,\"nested\":6},\"evicted\":1,\"malformed\":2,\"connections\":1,"
 		      "\"processes\":0,\"seconds\":3725.000000001}\n");
 }

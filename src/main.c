@@ -24,6 +24,7 @@
 #define LOOK_MS 10             /* between two looks at the ring while there is traffic */
 #define IDLE_LOOKS 20          /* empty looks until it sleeps */
 #define TEND_MS 100
+#define IDLE_TEND_MS 1000
 #define LINGER_MS 30           /* after the targets' end: their connections' last words */
 
 struct trace {
@@ -196,6 +197,8 @@ static int follow(struct trace *trace)
 		}
 		wait = empty < IDLE_LOOKS ? LOOK_MS : next_tend;
 		if (empty >= IDLE_LOOKS) {
+			if (next_tend > 0)
+				wait = next_tend = IDLE_TEND_MS;
 			live_idle(trace->live, true);
 			if (drain(trace) != 0) {
 				empty = 0;

@@ -9,6 +9,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#if defined(__has_feature)                     /* clang's way to say it */
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 #if defined(__SANITIZE_ADDRESS__)
 size_t __sanitizer_get_current_allocated_bytes(void);  /* gcc comes without its header */
 #define REAL(name) __interceptor_##name

@@ -2,81 +2,81 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The child's side: nothing of glasstap's own settings may reach the program. */
-static void run(int go, int error, char **argv)
+/* The child's side: nothing of glasstap's own settings may reach the program, and
+ * it reads and writes nothing, because it is traced already. */
+static void run(int go, int *error, char **argv)
 {
+	struct pollfd word = { .fd = go, .events = POLLIN };
 	sigset_t none;
-	char word;
-	int code;
 
-	if (read(go, &word, 1) != 1)
+	while (poll(&word, 1, -1) < 0 && errno == EINTR)
+		;
+	if (!(word.revents & POLLIN))
 		_exit(125);
 	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execvp(argv[0], argv);
-	code = errno;
-	if (write(error, &code, sizeof(code)) < 0)
-		_exit(125);
+	*error = errno;
 	_exit(127);
+}
+
+static void close_pipe(int pipe[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (pipe[i] >= 0)
+			close(pipe[i]);
 }
 
 int command_start(struct command *command, char **argv, struct failure *failure)
 {
-	int go[2], error[2];
-	pid_t pid;
+	int go[2] = { -1, -1 }, gone[2] = { -1, -1 }, *error, code;
+	pid_t pid = -1;
 
-	if (pipe2(go, O_CLOEXEC))
-		return failure_set(failure, -errno, "cannot make a pipe: %s", strerror(errno));
-	if (pipe2(error, O_CLOEXEC)) {
-		int code = errno;
-
-		close(go[0]);
-		close(go[1]);
-		return failure_set(failure, -code, "cannot make a pipe: %s", strerror(code));
-	}
-	pid = fork();
+	error = mmap(NULL, sizeof(*error), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (error != MAP_FAILED && !pipe2(go, O_CLOEXEC) && !pipe2(gone, O_CLOEXEC))
+		pid = fork();
 	if (pid == 0) {
 		close(go[1]);
-		close(error[0]);
-		run(go[0], error[1], argv);
+		close(gone[0]);
+		run(go[0], error, argv);
 	}
-	close(go[0]);
-	close(error[1]);
 	if (pid < 0) {
-		int code = errno;
-
-		close(go[1]);
-		close(error[0]);
+		code = errno;
+		close_pipe(go);
+		close_pipe(gone);
 		return failure_set(failure, -code, "cannot start a process: %s", strerror(code));
 	}
-	*command = (struct command){ .pid = pid, .go = go[1], .error = error[0] };
+	close(go[0]);
+	close(gone[1]);
+	*command = (struct command){ .pid = pid, .go = go[1], .gone = gone[0], .error = error };
 	return 0;
 }
 
 int command_go(struct command *command, char **argv, struct failure *failure)
 {
-	int code = 0;
-	ssize_t got;
+	char word = 'g';
 
-	if (write(command->go, "g", 1) != 1)
-		code = errno;
-	close(command->go);
-	command->go = -1;
-	/* The other end closes when the program is there. */
-	while ((got = read(command->error, &code, sizeof(code))) < 0 && errno == EINTR)
+	if (write(command->go, &word, 1) != 1)
+		*command->error = errno;
+	/* The other end closes when the program is there, or the child is not. */
+	while (read(command->gone, &word, 1) < 0 && errno == EINTR)
 		;
-	close(command->error);
-	command->error = -1;
-	if (got == 0 && !code)
+	close(command->go);
+	close(command->gone);
+	command->go = command->gone = -1;
+	if (!*command->error)
 		return 0;
 	command_reap(command, true);
-	return failure_set(failure, -code, "cannot run '%s': %s", argv[0], strerror(code));
+	return failure_set(failure, -*command->error, "cannot run '%s': %s", argv[0],
+			   strerror(*command->error));
 }
 
 void command_signal(struct command *command, int number)
@@ -110,7 +110,7 @@ void command_cancel(struct command *command)
 	if (command->pid <= 0 || command->go < 0)
 		return;
 	close(command->go);
-	close(command->error);
+	close(command->gone);
 	command->go = -1;
 	command_reap(command, true);
 }

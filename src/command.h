@@ -9,7 +9,8 @@
 
 struct command {
 	pid_t pid;                 /* 0: none */
-	int go, error;             /* pipes */
+	int go, gone;              /* pipes: it may run; its program has begun, or it ended */
+	int *error;                /* shared with the child: why it could not run */
 	bool ended;
 	int status;                /* as wait(2) has it */
 };

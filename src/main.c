@@ -255,8 +255,6 @@ static int open_live(struct trace *trace, struct failure *failure)
 	trace->live = live_open(&live, failure);
 	if (!trace->live)
 		return -1;
-	if (options->command && live_add(trace->live, trace->command.pid, failure))
-		return -1;
 	if (epoll_ctl(trace->epoll, EPOLL_CTL_ADD, live_fd(trace->live), &event))
 		return failure_set(failure, -errno, "cannot wait for events: %s", strerror(errno));
 	return 0;
@@ -268,6 +266,13 @@ static int run(struct trace *trace, struct failure *failure)
 	int error;
 
 	sink_interrupt(trace->sink, trace->signals);
+	if (options->command) {
+		error = command_start(&trace->command, options->command, failure);
+		if (!error)
+			error = live_add(trace->live, trace->command.pid, failure);
+		if (error)
+			return error;
+	}
 	if (live_scan(trace->live, failure))
 		return -1;
 	if (options->command) {
@@ -290,12 +295,12 @@ static int run(struct trace *trace, struct failure *failure)
 /* What the shell gets to see. */
 static int exit_status(const struct trace *trace, int error)
 {
-	if (error == -EPIPE && !trace->command.pid) {
+	if (error == -EPIPE && !trace->options->command) {
 		/* As any other program whose reader has gone. */
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
 	}
-	if (trace->command.pid <= 0)
+	if (!trace->options->command)
 		return error ? EXIT_FAILED : 0;
 	if (error && error != -EPIPE)
 		return EXIT_FAILED_WITH_COMMAND;
@@ -308,8 +313,6 @@ static int trace_live(const struct options *options, const struct source_info *i
 	struct failure failure = {};
 	int error = catch_signals(&trace), sunk;
 
-	if (!error && options->command)
-		error = command_start(&trace.command, options->command, &failure);
 	if (!error)
 		error = open_live(&trace, &failure);
 	if (!error) {

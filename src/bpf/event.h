@@ -99,7 +99,7 @@ struct event_data {
 	__u8 dir;
 	__u8 gap;              /* why captured < len */
 	__u8 pad[5];
-	struct address peer;   /* of a datagram on a socket that is not connected */
+	struct address peer;   /* of a datagram over IP; family 0 unknown */
 };
 
 enum open_kind {

@@ -106,6 +106,8 @@ int scan_files(struct bpf_iter__task_file *context)
 				kind = OPEN_LISTEN;
 			else if (tcp_state == TCP_CLOSE)
 				return 0; /* neither connected nor listening */
+		} else if (sk->__sk_common.skc_family == AF_UNIX && tcp_state == TCP_LISTEN) {
+			kind = OPEN_LISTEN;
 		}
 		state = state_of(sk, task, kind);
 		if (!state)

@@ -320,6 +320,13 @@ static __always_inline bool is_datagram_ip(struct sock *sk)
 	return sk->sk_type == SOCK_DGRAM && (family == AF_INET || family == AF_INET6);
 }
 
+/* Of a stream, nothing received is its end. */
+static __always_inline bool is_empty_datagram(struct sock *sk, __u8 dir)
+{
+	return sk->sk_type == SOCK_DGRAM &&
+	       !(dir == DIR_IN && BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN);
+}
+
 struct transfer {
 	struct call_kind kind;
 	__u32 gap;
@@ -452,7 +459,9 @@ static __always_inline int moved(struct sock *sk, struct task_struct *task, int 
 	transfer_find(&transfer, task, regs, sk, dir);
 	if (transfer.gap == GAP_NONE && transfer.kind.shape == SHAPE_MESSAGES)
 		transfer_message(&transfer, task, regs, result);
-	if (result <= 0 || (dir == DIR_IN && flags & (MSG_PEEK | MSG_ERRQUEUE)))
+	if (result < 0 || (dir == DIR_IN && flags & (MSG_PEEK | MSG_ERRQUEUE)))
+		return 0;
+	if (!result && !is_empty_datagram(sk, dir))
 		return 0;
 
 	state = state_of(sk, task, kind_at_first_use(sk));
@@ -479,13 +488,18 @@ static __always_inline int moved(struct sock *sk, struct task_struct *task, int 
 	data.fd = transfer.fd;
 	data.op = transfer.kind.op;
 	data.dir = dir;
-	if (is_datagram_ip(sk) && !sk->__sk_common.skc_dport) {
+	if (is_datagram_ip(sk)) {
 		if (dir == DIR_OUT)
 			peer_of_send(&data.peer, regs, data.op, transfer.message);
 		else
 			peer_of_receive(&data.peer, task);
+		/* It may have been connected again since it was announced. */
+		if (!data.peer.family && sk->__sk_common.skc_dport)
+			address_remote(&data.peer, sk);
 	}
-	if (transfer.gap == GAP_IO_URING) {
+	if (!result) {
+		emit_piece(state, &data, 0, 0);
+	} else if (transfer.gap == GAP_IO_URING) {
 		struct uring_request *request = uring_find(sk, task, dir, result);
 
 		if (request) {

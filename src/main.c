@@ -260,6 +260,20 @@ static int open_live(struct trace *trace, struct failure *failure)
 	return 0;
 }
 
+/* -v: from here on everything is seen, and what that does not include. */
+static void say_start(const struct trace *trace)
+{
+	const char *missing = live_missing(trace->live);
+
+	if (trace->options->all)
+		fprintf(stderr, "glasstap: tracing every process\n");
+	else
+		fprintf(stderr, "glasstap: tracing %zu process%s\n", live_targets(trace->live),
+			live_targets(trace->live) == 1 ? "" : "es");
+	if (missing)
+		fprintf(stderr, "glasstap: %s\n", missing);
+}
+
 static int run(struct trace *trace, struct failure *failure)
 {
 	const struct options *options = trace->options;
@@ -282,6 +296,8 @@ static int run(struct trace *trace, struct failure *failure)
 	} else if (options->name_count && !live_found(trace->live) && !options->quiet) {
 		fprintf(stderr, "glasstap: no process of that name yet; waiting\n");
 	}
+	if (options->verbose)
+		say_start(trace);
 	if (options->seconds > 0)
 		trace->until = now_ms() + (uint64_t)(options->seconds * 1000);
 	error = follow(trace);

@@ -84,19 +84,31 @@ static int open_root_cgroup(void)
 	return fd;
 }
 
-struct calls *calls_attach(struct glasstap_bpf *bpf)
+struct calls *calls_attach(struct glasstap_bpf *bpf, const char **missing)
 {
 	struct bpf_program *programs[PROGRAMS];
 	struct calls *calls;
-	int fd = open_root_cgroup();
+	int fd;
 
+	*missing = "CAP_NET_ADMIN is missing: no senders of datagrams, and no connects that "
+		   "fail at once (no route, no such path)";
+	if (!may_load())
+		return NULL;
+	*missing = "no cgroup2 is mounted: no senders of datagrams, and no connects that fail at "
+		   "once (no route, no such path)";
+	fd = open_root_cgroup();
 	if (fd < 0)
 		return NULL;
 	calls = calloc(1, sizeof(*calls));
 	programs_of(bpf, programs);
-	for (int i = 0; calls && i < PROGRAMS; i++)
+	*missing = NULL;
+	for (int i = 0; calls && i < PROGRAMS; i++) {
 		if (bpf_program__autoload(programs[i]))
 			calls->links[i] = bpf_program__attach_cgroup(programs[i], fd);
+		if (!calls->links[i])
+			*missing = "not seen with this kernel: connects that fail at once (no "
+				   "route, no such path)";
+	}
 	close(fd);
 	return calls;
 }

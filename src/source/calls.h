@@ -11,8 +11,8 @@ struct calls;
 /* Before the load: which of them can this kernel run? */
 void calls_choose(struct glasstap_bpf *bpf, const struct btf *kernel, bool wanted);
 
-/* After it. NULL: none could be attached. */
-struct calls *calls_attach(struct glasstap_bpf *bpf);
+/* After it. `missing` says what will not be seen, NULL: nothing. */
+struct calls *calls_attach(struct glasstap_bpf *bpf, const char **missing);
 void calls_free(struct calls *calls);
 
 #endif

@@ -43,6 +43,7 @@ struct live {
 	struct ring ring;
 	struct watch *watch;
 	struct calls *calls;
+	const char *missing;
 	uint32_t found;
 	uint64_t began, events;
 	/* while draining */
@@ -82,7 +83,7 @@ static int load_failure(struct failure *failure, int error)
 	if (error == -EPERM || error == -EACCES)
 		return failure_set(failure, error,
 				   "not permitted to trace: run it as root (sudo glasstap ...), or with "
-				   "the capabilities CAP_BPF and CAP_PERFMON");
+				   "the capabilities CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN");
 	if (error == -EOPNOTSUPP || major < 6 || (major == 6 && minor < 3))
 		return failure_set(failure, error,
 				   "this kernel is %s; 6.3 or newer is needed to see sockets (the "
@@ -373,7 +374,8 @@ static int start(struct live *live, const struct live_options *options, struct f
 	error = glasstap_bpf__attach(live->bpf);
 	if (error)
 		return load_failure(failure, error);
-	live->calls = calls_attach(live->bpf);
+	if (options->sockets)
+		live->calls = calls_attach(live->bpf, &live->missing);
 	if (!options->all)
 		error = find_targets(live);
 	return error ? load_failure(failure, error) : 0;
@@ -414,6 +416,11 @@ int live_scan(struct live *live, struct failure *failure)
 	if (!error)
 		error = iterate(live->bpf->progs.scan_files, NULL, NULL);
 	return error ? load_failure(failure, error) : 0;
+}
+
+const char *live_missing(const struct live *live)
+{
+	return live->missing;
 }
 
 size_t live_found(const struct live *live)

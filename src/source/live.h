@@ -32,6 +32,9 @@ int live_add(struct live *live, uint32_t pid, struct failure *failure);
 /* Says which sockets the targets have already. */
 int live_scan(struct live *live, struct failure *failure);
 
+/* What cannot be seen here, in words; NULL: nothing. */
+const char *live_missing(const struct live *live);
+
 /* Names the processes that -n found; 0: none so far. */
 size_t live_found(const struct live *live);
 

@@ -15,101 +15,17 @@
  *   `hidden` has let through. */
 #include "base/escape.h"
 
-#include <stdint.h>
+#include "base/block.h"
 
 #define CHUNK 4096             /* escaped between two looks at the room */
 #define SLACK 16               /* BLOCK, or the size of a table's entry */
 #define OVERRUN 3
-
-/* Masks have one bit for each special byte, MASK_STEP bits from each other. */
-#if defined(__SSE2__) && !defined(ESCAPE_PORTABLE)
-#include <emmintrin.h>
-#define BLOCK 16
-#define MASK_STEP 1
-
-static inline uint64_t specials(const unsigned char *at, char quote)
-{
-	__m128i bytes = _mm_loadu_si128((const __m128i *)at);
-	__m128i plain = _mm_cmpgt_epi8(bytes, _mm_set1_epi8(0x1f));   /* signed: 0x20 to 0x7f */
-	__m128i not = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)),
-				   _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')),
-						_mm_cmpeq_epi8(bytes, _mm_set1_epi8(quote))));
-
-	return (uint16_t)~_mm_movemask_epi8(_mm_andnot_si128(not, plain));
-}
-
-static inline bool ascii(const unsigned char *at)
-{
-	return _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)at)) == 0;
-}
-
-#elif defined(__ARM_NEON) && defined(__aarch64__) && !defined(ESCAPE_PORTABLE)
-#include <arm_neon.h>
-#define BLOCK 16
-#define MASK_STEP 4
-
-static inline uint64_t specials(const unsigned char *at, char quote)
-{
-	uint8x16_t bytes = vld1q_u8(at);
-	uint8x16_t ends = vorrq_u8(vcltq_u8(bytes, vdupq_n_u8(0x20)),
-				   vcgeq_u8(bytes, vdupq_n_u8(0x7f)));
-	uint8x16_t quotes = vorrq_u8(vceqq_u8(bytes, vdupq_n_u8('\\')),
-				     vceqq_u8(bytes, vdupq_n_u8((uint8_t)quote)));
-	uint8x8_t nibbles = vshrn_n_u16(vreinterpretq_u16_u8(vorrq_u8(ends, quotes)), 4);
-
-	return vget_lane_u64(vreinterpret_u64_u8(nibbles), 0) & 0x1111111111111111;
-}
-
-static inline bool ascii(const unsigned char *at)
-{
-	return vmaxvq_u8(vld1q_u8(at)) < 0x80;
-}
-
-#else
-#define BLOCK 8
-#define MASK_STEP 8
-#define EACH(byte) (0x0101010101010101 * (uint64_t)(byte))
-
-static inline uint64_t word_at(const unsigned char *at)
-{
-	uint64_t word;
-
-	memcpy(&word, at, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	word = __builtin_bswap64(word);
-#endif
-	return word;
-}
-
-/* No sum carries into the next byte, as every term is below 0x80. */
-static inline uint64_t specials(const unsigned char *at, char quote)
-{
-	uint64_t word = word_at(at), low = word & EACH(0x7f);
-	uint64_t plain = (low + EACH(0x60)) & ((low ^ EACH(0x7f)) + EACH(0x7f)) &
-			 ((low ^ EACH('\\')) + EACH(0x7f)) & ((low ^ EACH(quote)) + EACH(0x7f));
-
-	return (~plain | word) & EACH(0x80);
-}
-
-static inline bool ascii(const unsigned char *at)
-{
-	return (word_at(at) & EACH(0x80)) == 0;
-}
-#endif
+#define HEX 4                  /* \\xHH, the longest form in text */
+#define INDENT (sizeof(ESCAPE_INDENT) - 1)
+#define COLUMNS (100 - INDENT)
+#define WINDOW 512             /* judged at a time: text or not */
 
 _Static_assert(BLOCK <= SLACK, "a block is stored whole");
-
-static inline size_t mask_first(uint64_t mask)
-{
-	return (size_t)__builtin_ctzll(mask) / MASK_STEP;
-}
-
-/* More than two: then the table is quicker than to go from one to the next. */
-static inline bool mask_dense(uint64_t mask)
-{
-	mask &= mask - 1;
-	return (mask & (mask - 1)) != 0;
-}
 
 /* NULL + 0 is not defined in C. */
 static inline const unsigned char *at_end(struct text text)
@@ -240,103 +156,43 @@ static inline bool begins(const unsigned char *at)
 	return ((at[0] + 0x3eu) >> 8) & (((at[1] ^ 0x80u) - 0x40u) >> 31);
 }
 
-/* One character, or one byte of what is none. There is a byte behind it. */
-static inline const unsigned char *text_one(char **to, const unsigned char *at,
-					    const unsigned char *end)
-{
-	size_t len = begins(at) ? visible(at, (size_t)(end - at)) : 0;
+/* How far escape_text or escape_lines has come. */
+struct pass {
+	char *to;
+	const unsigned char *end;
+	const unsigned char *line, *judged;    /* the rest is of escape_lines alone */
+	char *line_to;
+};
 
-	if (len) {
-		*to = copy(*to, at, len);
-		return at + len;
-	}
-	*to = show(*to, &text_table[*at]);
-	return at + 1;
+/* "\n" and "\r\n" end a line. 0: not here. */
+static inline size_t line_end(const unsigned char *at, const unsigned char *end)
+{
+	if (*at == '\n')
+		return 1;
+	return *at == '\r' && at + 1 < end && at[1] == '\n' ? 2 : 0;
 }
 
-static char *text_block(char *to, const unsigned char *at)
+/* The indentation is stored before it is known that the line has anything. */
+static inline void begin_line(struct pass *pass, const unsigned char *at)
 {
-	for (int i = 0; i < BLOCK; i++)
-		to = show(to, &text_table[at[i]]);
-	return to;
+	pass->line = at;
+	pass->line_to = pass->to;
+	memcpy(pass->to, ESCAPE_INDENT "    ", 8);
+	pass->to += INDENT;
 }
 
-/* From `at` up to `stop`, before `end`; may overrun it by OVERRUN. */
-static const unsigned char *text_chunk(char **to, const unsigned char *at,
-				       const unsigned char *stop, const unsigned char *end)
+static inline void end_line(struct pass *pass, const unsigned char *at)
 {
-	while (at < stop) {
-		const unsigned char *until = stop;
-
-		if (stop - at >= BLOCK) {
-			uint64_t mask = specials(at, '\\');
-			size_t plain = mask ? mask_first(mask) : BLOCK;
-
-			if (mask_dense(mask) && ascii(at)) {
-				*to = text_block(*to, at);
-				at += BLOCK;
-				continue;
-			}
-			memcpy(*to, at, BLOCK);
-			*to += plain;
-			until = mask_dense(mask) ? at + BLOCK : at + plain + (mask != 0);
-			at += plain;
-		}
-		while (at < until)
-			at = text_one(to, at, end);
-	}
-	return at;
+	pass->to -= at == pass->line ? INDENT : 0;
+	*pass->to++ = '\n';
 }
 
-void escape_text(struct buf *out, struct text text)
+/* As many as escape_text would show as \xHH, up to `most` or a few more. */
+static size_t count_hex(const unsigned char *at, const unsigned char *end, size_t most)
 {
-	const unsigned char *at = (const unsigned char *)text.data, *end = at_end(text);
-
-	while (at < end) {
-		size_t len = end - at < CHUNK ? (size_t)(end - at) : CHUNK;
-		const unsigned char *stop = at + len < end ? at + len : end - 1;
-		char *to = buf_reserve(out, 4 * (len + OVERRUN) + SLACK);
-
-		if (!to)
-			return;
-		at = text_chunk(&to, at, stop, end);
-		if (at == end - 1)             /* the last byte begins no character */
-			to = show(to, &text_table[*at++]);
-		out->len = (size_t)(to - out->data);
-	}
-}
-
-size_t escape_text_columns(struct buf *out, struct text text, size_t columns)
-{
-	const unsigned char *from = (const unsigned char *)text.data, *at = from;
-	const unsigned char *end = at_end(text);
-	char *to = buf_reserve(out, 4 * (columns + OVERRUN) + SLACK);
-
-	if (!to)
-		return text.len;
-	while (at < end) {
-		bool character = at < end - 1 && begins(at) && visible(at, (size_t)(end - at));
-		size_t width = character ? 1 : text_table[*at].len;
-
-		if (width > columns && at > from)
-			break;
-		columns -= width < columns ? width : columns;
-		if (character) {
-			at = text_one(&to, at, end);
-		} else {
-			to = show(to, &text_table[*at++]);
-		}
-	}
-	out->len = (size_t)(to - out->data);
-	return (size_t)(at - from);
-}
-
-size_t escape_count(struct text text)
-{
-	const unsigned char *at = (const unsigned char *)text.data, *end = at_end(text);
 	size_t count = 0;
 
-	while (at < end) {
+	while (at < end && count <= most) {
 		const unsigned char *until = end;
 
 		if (end - at >= BLOCK) {
@@ -346,13 +202,191 @@ size_t escape_count(struct text text)
 			at = mask ? at + mask_first(mask) : until;
 		}
 		while (at < until) {
-			size_t len = *at >= 0xc2 ? visible(at, (size_t)(end - at)) : 0;
+			size_t len = at + 1 < end && begins(at) ? visible(at, (size_t)(end - at)) : 0;
 
-			count += !len && text_table[*at].len == 4;
+			count += !len & (text_table[*at].len == HEX);
 			at += len ? len : 1;
 		}
 	}
 	return count;
+}
+
+/* How much of a line and what follows is judged at once. */
+static inline size_t window(const unsigned char *line, const unsigned char *end)
+{
+	return end - line < WINDOW ? (size_t)(end - line) : WINDOW;
+}
+
+static __attribute__((noinline)) bool mostly_binary(const unsigned char *line, size_t len)
+{
+	return count_hex(line, line + len, len * 3 / 10) > len * 3 / 10;
+}
+
+/* Whether the line in which a first \xHH would stand at `at`, with what follows,
+ * is rather binary. What was judged to be text is not judged again, or hostile
+ * data could make us look at each byte many times. */
+static inline bool turns_binary(struct pass *pass, const unsigned char *at)
+{
+	size_t len = window(pass->line, pass->end);
+
+	if (pass->line < pass->judged || at - pass->line >= WINDOW)
+		return false;
+	pass->judged = pass->line + len;
+	return mostly_binary(pass->line, len);
+}
+
+/* One character, or one byte of what is none, or a line's end. NULL: the line
+ * turns out to be binary. */
+static inline __attribute__((always_inline))
+const unsigned char *text_one(struct pass *pass, const unsigned char *at, bool lines)
+{
+	size_t len;
+
+	if (lines && (len = line_end(at, pass->end))) {
+		end_line(pass, at);
+		begin_line(pass, at + len);
+		return at + len;
+	}
+	len = at + 1 < pass->end && begins(at) ? visible(at, (size_t)(pass->end - at)) : 0;
+	if (len) {
+		pass->to = copy(pass->to, at, len);
+		return at + len;
+	}
+	if (lines && text_table[*at].len == HEX && turns_binary(pass, at))
+		return NULL;
+	pass->to = show(pass->to, &text_table[*at]);
+	return at + 1;
+}
+
+/* From `at` up to `stop`; may overrun it by OVERRUN. */
+static inline __attribute__((always_inline))
+const unsigned char *text_chunk(struct pass *pass, const unsigned char *at,
+				const unsigned char *stop, bool lines)
+{
+	while (at && at < stop) {
+		const unsigned char *until = stop, *block = at;
+		uint64_t mask;
+
+		if (stop - at < BLOCK) {
+			while (at && at < until)
+				at = text_one(pass, at, lines);
+			break;
+		}
+		mask = specials(at, '\\');
+		memcpy(pass->to, at, BLOCK);
+		if (!mask) {
+			pass->to += BLOCK;
+			at += BLOCK;
+			continue;
+		}
+		if (!ascii(at) || stop - at < 2 * BLOCK) {
+			pass->to += mask_first(mask);
+			at += mask_first(mask);
+			do
+				at = text_one(pass, at, lines);
+			while (at && at < stop && *at >= 0x80);
+			continue;
+		}
+		until = block + BLOCK;
+		do {
+			const unsigned char *special = block + mask_first(mask);
+
+			pass->to += special - at;
+			at = text_one(pass, special, lines);
+			if (!at)
+				return NULL;
+			memcpy(pass->to, at, BLOCK);
+			mask &= mask - 1;
+			if (at - special == 2)
+				mask &= mask - 1;
+		} while (mask);
+		if (at < until) {
+			pass->to += until - at;
+			at = until;
+		}
+	}
+	return at;
+}
+
+void escape_text(struct buf *out, struct text text)
+{
+	const unsigned char *at = (const unsigned char *)text.data;
+	struct pass pass = { .end = at_end(text) };
+
+	while (at < pass.end) {
+		size_t len = pass.end - at < CHUNK ? (size_t)(pass.end - at) : CHUNK;
+
+		pass.to = buf_reserve(out, HEX * (len + OVERRUN) + SLACK);
+		if (!pass.to)
+			return;
+		at = text_chunk(&pass, at, at + len, false);
+		out->len = (size_t)(pass.to - out->data);
+	}
+}
+
+static void wrapped_chunk(struct buf *out, const unsigned char *at, const unsigned char *stop)
+{
+	char *to = buf_reserve(out, 5 * (size_t)(stop - at) + 100 + SLACK);
+
+	if (!to)
+		return;
+	while (at < stop) {
+		char *full;
+
+		memcpy(to, ESCAPE_INDENT "    ", 8);
+		to += INDENT;
+		full = to + COLUMNS;
+		while (stop - at >= 8 && full - to >= 8 * HEX) {
+			for (int i = 0; i < 8; i++)
+				to = show(to, &text_table[at[i]]);
+			at += 8;
+		}
+		while (at < stop && full - to >= text_table[*at].len)
+			to = show(to, &text_table[*at++]);
+		*to++ = '\n';
+	}
+	out->len = (size_t)(to - out->data);
+}
+
+static void wrapped(struct buf *out, const unsigned char *at, const unsigned char *end)
+{
+	wrapped_chunk(out, at, end);
+}
+
+void escape_lines(struct buf *out, struct text text)
+{
+	const unsigned char *at = (const unsigned char *)text.data, *next;
+	struct pass pass = { .end = at_end(text), .judged = at };
+	size_t line_at = out->len;
+
+	if (!text.len)
+		return;
+	pass.to = buf_reserve(out, 5 * 8 + SLACK);
+	if (!pass.to)
+		return;
+	begin_line(&pass, at);
+	out->len += INDENT;
+	while (at < pass.end) {
+		size_t len = pass.end - at < CHUNK ? (size_t)(pass.end - at) : CHUNK;
+
+		pass.to = buf_reserve(out, 5 * (len + OVERRUN) + SLACK);
+		if (!pass.to)
+			return;
+		pass.line_to = out->data + line_at;
+		next = text_chunk(&pass, at, at + len, true);
+		if (!next) {
+			out->len = (size_t)(pass.line_to - out->data);
+			wrapped(out, pass.line, pass.end);
+			return;
+		}
+		at = next;
+		line_at = (size_t)(pass.line_to - out->data);
+		out->len = (size_t)(pass.to - out->data);
+	}
+	if (pass.line == pass.end)
+		out->len -= INDENT;
+	else
+		buf_char(out, '\n');
 }
 
 static char *json_unit(char *to, uint32_t unit)
@@ -398,15 +432,34 @@ static const unsigned char *json_chunk(char **to, const unsigned char *at,
 				       const unsigned char *stop, const unsigned char *end)
 {
 	while (at < stop) {
-		const unsigned char *until = stop;
+		const unsigned char *until = stop, *block = at;
 
 		if (stop - at >= BLOCK) {
 			uint64_t mask = specials(at, '"');
 			size_t plain = mask ? mask_first(mask) : BLOCK;
 
 			memcpy(*to, at, BLOCK);
-			*to += plain;
+			if (!mask) {
+				at += BLOCK;
+				*to += BLOCK;
+				continue;
+			}
+			if (!mask_dense(mask) && stop - at >= 2 * BLOCK && ascii(at)) {
+				do {
+					const unsigned char *special = block + mask_first(mask);
+
+					*to += special - at;
+					*to = show(*to, &json_table[*special]);
+					at = special + 1;
+					memcpy(*to, at, BLOCK);
+					mask &= mask - 1;
+				} while (mask);
+				*to += block + BLOCK - at;
+				at = block + BLOCK;
+				continue;
+			}
 			until = mask_dense(mask) ? at + BLOCK : at + plain + (mask != 0);
+			*to += plain;
 			at += plain;
 		}
 		while (at < until)

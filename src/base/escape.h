@@ -13,12 +13,9 @@
  * becomes \\, every other byte \n, \r, \t or \xHH. So it can be read back. */
 void escape_text(struct buf *out, struct text text);
 
-/* The same for as many whole characters as fit into `columns` (at least one),
- * and says how many bytes that were. */
-size_t escape_text_columns(struct buf *out, struct text text, size_t columns);
-
-/* How many bytes escape_text would show as \xHH. */
-size_t escape_count(struct text text);
+/* Data for people, below a line of ours: each line of it is indented. */
+void escape_lines(struct buf *out, struct text text);
+#define ESCAPE_INDENT "    "
 
 /* The inside of a JSON string. The text must be valid UTF-8. What would harm a
  * terminal becomes \uHHHH, which means the same in JSON. */

@@ -65,7 +65,7 @@ static __always_inline void connect_failed(struct task_struct *task, struct pt_r
 		return;
 	}
 	__builtin_memset(open, 0, sizeof(*open));
-	head_fill(&open->head, task, EVENT_OPEN, sizeof(*open));
+	head_of_task(&open->head, task, EVENT_OPEN, sizeof(*open));
 	open->conn = __sync_fetch_and_add(&next_conn, 1);
 	open->since = call->since;
 	open->error = error;

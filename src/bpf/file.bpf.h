@@ -64,7 +64,7 @@ static __always_inline void file_announce(struct sock_state *state, struct task_
 		return;
 	}
 	__builtin_memset(open, 0, sizeof(*open));
-	head_fill(&open->head, task, EVENT_OPEN, sizeof(*open));
+	head_of_task(&open->head, task, EVENT_OPEN, sizeof(*open));
 	open->conn = state->id;
 	open->kind = OPEN_FILE;
 	open->fd = fd;
@@ -118,7 +118,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 		return 0;
 	if (!state->announced)
 		file_announce(state, task, file, inode, fd);
-	head_fill(&data.head, task, EVENT_DATA, sizeof(data));
+	head_of_task(&data.head, task, EVENT_DATA, sizeof(data));
 	data.conn = state->id;
 	data.offset = __sync_fetch_and_add(&state->moved[kind.dir & 1], result);
 	data.moved = result;

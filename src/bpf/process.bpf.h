@@ -38,7 +38,7 @@ __noinline int text_say(__u32 kind, __u32 done, __u64 from, __u64 len)
 	if (!scratch)
 		return 0;
 	in = scratch->data + (from & (2 * GATHER_PIECE - 1));
-	head_fill(&head.head, bpf_get_current_task_btf(), EVENT_TEXT, sizeof(head));
+	head_of_task(&head.head, bpf_get_current_task_btf(), EVENT_TEXT, sizeof(head));
 	if (len <= 192)
 		TEXT_TIER(192);
 	else if (len <= 2048)
@@ -159,7 +159,7 @@ static __always_inline void exec_say(struct task_struct *task, const char *filen
 		return;
 	}
 	__builtin_memset(exec, 0, sizeof(*exec));
-	head_fill(&exec->head, task, EVENT_EXEC, sizeof(*exec));
+	head_of_task(&exec->head, task, EVENT_EXEC, sizeof(*exec));
 	exec->start = task->start_boottime;
 	exec->ppid = pid_shown(task->real_parent);
 	exec->uid = BPF_CORE_READ(task, cred, uid.val);
@@ -230,7 +230,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		return 0;
 	exit = bpf_ringbuf_reserve(&ring, sizeof(*exit), 0);
 	if (exit) {
-		head_fill(&exit->head, task, EVENT_EXIT, sizeof(*exit));
+		head_of_task(&exit->head, task, EVENT_EXIT, sizeof(*exit));
 		exit->start = BPF_CORE_READ(task, group_leader, start_boottime);
 		exit->pad = 0;
 		exit->status = signal->flags & SIGNAL_GROUP_EXIT ?

@@ -76,6 +76,10 @@ int scan_threads(struct bpf_iter__task *context)
 	return 0;
 }
 
+/* Only accepted connections that nobody has used: the others are told when they
+ * are used. Set after the first scan. */
+bool scan_accepted_only;
+
 /* Sockets that traced processes hold and that were not announced so far. */
 SEC("?iter/task_file")
 int scan_files(struct bpf_iter__task_file *context)
@@ -96,19 +100,15 @@ int scan_files(struct bpf_iter__task_file *context)
 	if (!sk)
 		return 0;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (state && (state->announced || !state->id))
+	if (state ? state->announced || !state->id : scan_accepted_only)
 		return 0;
 	if (!state) {
-		__u8 tcp_state = sk->__sk_common.skc_state;
-
-		if (sk->sk_protocol == IPPROTO_TCP) {
-			if (tcp_state == TCP_LISTEN)
-				kind = OPEN_LISTEN;
-			else if (tcp_state == TCP_CLOSE)
-				return 0; /* neither connected nor listening */
-		} else if (sk->__sk_common.skc_family == AF_UNIX && tcp_state == TCP_LISTEN) {
+		/* Unix sockets have TCP's states too. */
+		if (sk->__sk_common.skc_state == TCP_LISTEN)
 			kind = OPEN_LISTEN;
-		}
+		else if (sk->__sk_common.skc_state == TCP_CLOSE && sk->sk_type != SOCK_DGRAM &&
+			 sk->sk_type != SOCK_RAW)
+			return 0; /* neither connected nor listening */
 		state = state_of(sk, task, kind);
 		if (!state)
 			return 0;
@@ -116,7 +116,7 @@ int scan_files(struct bpf_iter__task_file *context)
 	state->pid = pid_shown(task);
 	state->tid = state->pid;
 	bpf_probe_read_kernel_str(state->comm, sizeof(state->comm), task->comm);
-	announce(sk, state, task, context->fd, 0);
+	announce(sk, state, NULL, context->fd, 0);
 	return 0;
 }
 

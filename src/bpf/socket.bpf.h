@@ -160,7 +160,7 @@ static __noinline bool announce(struct sock *sk, struct sock_state *state, struc
 	}
 	__builtin_memset(open, 0, sizeof(*open));
 	if (task)
-		head_fill(&open->head, task, EVENT_OPEN, sizeof(*open));
+		head_of_task(&open->head, task, EVENT_OPEN, sizeof(*open));
 	else
 		head_of_owner(&open->head, state, EVENT_OPEN, sizeof(*open));
 	open->conn = state->id;
@@ -408,7 +408,7 @@ static __always_inline void spliced(struct sock *sk, struct sock_state *state,
 	if (!state->announced)
 		announce(sk, state, task, fd, 0);
 	if (task)
-		head_fill(&data.head, task, EVENT_DATA, sizeof(data));
+		head_of_task(&data.head, task, EVENT_DATA, sizeof(data));
 	else
 		head_of_owner(&data.head, state, EVENT_DATA, sizeof(data));
 	data.conn = state->id;
@@ -481,7 +481,7 @@ static __always_inline int moved(struct sock *sk, struct task_struct *task, int 
 			transfer.gap = GAP_DISCARDED;
 	}
 
-	head_of_current(&data.head, task, EVENT_DATA, sizeof(data));
+	head_of_task(&data.head, task, EVENT_DATA, sizeof(data));
 	data.conn = state->id;
 	data.offset = __sync_fetch_and_add(&state->moved[dir & 1], result);
 	data.moved = result;

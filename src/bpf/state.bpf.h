@@ -217,39 +217,29 @@ static __always_inline __u32 tid_shown(struct task_struct *task)
 	return pid_number(BPF_CORE_READ(task, thread_pid));
 }
 
-/* Of the current thread, on the hot path. */
-static __always_inline void head_of_current(struct event *head, struct task_struct *task,
-					    __u16 type, __u32 size)
+static __always_inline void head_fill(struct event *head, __u16 type, __u32 size)
 {
 	head->size = size;
 	head->type = type;
 	head->cpu = bpf_get_smp_processor_id();
 	head->time = bpf_ktime_get_boot_ns();
+}
+
+/* Of the current thread. */
+static __always_inline void head_of_task(struct event *head, struct task_struct *task, __u16 type,
+					 __u32 size)
+{
+	head_fill(head, type, size);
 	head->pid = pid_shown(task);
 	head->tid = tid_shown(task);
 	bpf_get_current_comm(head->comm, sizeof(head->comm));
-}
-
-static __always_inline void head_fill(struct event *head, struct task_struct *task, __u16 type,
-				      __u32 size)
-{
-	head->size = size;
-	head->type = type;
-	head->cpu = bpf_get_smp_processor_id();
-	head->time = bpf_ktime_get_boot_ns();
-	head->pid = pid_shown(task);
-	head->tid = tid_shown(task);
-	bpf_probe_read_kernel(head->comm, sizeof(head->comm), task->comm);
 }
 
 /* For what happens where the current thread has nothing to do with it. */
 static __always_inline void head_of_owner(struct event *head, const struct sock_state *state,
 					  __u16 type, __u32 size)
 {
-	head->size = size;
-	head->type = type;
-	head->cpu = bpf_get_smp_processor_id();
-	head->time = bpf_ktime_get_boot_ns();
+	head_fill(head, type, size);
 	head->pid = state->pid;
 	head->tid = state->tid;
 	__builtin_memcpy(head->comm, state->comm, EVENT_COMM);

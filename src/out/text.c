@@ -14,9 +14,6 @@
 #define CONN_COLUMNS 6
 #define VERB_COLUMNS 10
 #define SIZE_COLUMNS 9
-#define INDENT "    "
-#define DATA_COLUMNS (100 - (sizeof(INDENT) - 1))
-#define WINDOW 512             /* judged at a time: text or not */
 #define HEX_BYTES 16
 #define DAY 86400
 
@@ -112,61 +109,6 @@ static void add_sides(struct buf *out, const struct conn *conn, const char *arro
 	escape_text(out, remote);
 }
 
-static struct text head(struct text data)
-{
-	return (struct text){ data.data, data.len < WINDOW ? data.len : WINDOW };
-}
-
-static bool mostly_binary(struct text data)
-{
-	return escape_count(head(data)) * 10 > head(data).len * 3;
-}
-
-static void add_wrapped(struct buf *out, struct text data)
-{
-	while (data.len) {
-		size_t len;
-
-		buf_literal(out, INDENT);
-		len = escape_text_columns(out, data, DATA_COLUMNS);
-		buf_char(out, '\n');
-		data.data += len;
-		data.len -= len;
-	}
-}
-
-/* Line for line as long as it is text: "\n" and "\r\n" end one and are not
- * shown. Behind that (a compressed body under its headers) everything is
- * escaped, line ends too, and wrapped. What was judged to be text is not
- * judged again, or hostile data could make us look at each byte many times. */
-static void add_text(struct buf *out, struct text data)
-{
-	const char *judged = data.data;
-
-	while (data.len) {
-		const char *newline = memchr(data.data, '\n', data.len);
-		size_t step = newline ? (size_t)(newline - data.data) + 1 : data.len;
-		struct text line = { data.data, newline ? step - 1 : step };
-
-		if (data.data >= judged && escape_count(head(line))) {
-			if (mostly_binary(data)) {
-				add_wrapped(out, data);
-				return;
-			}
-			judged = data.data + head(data).len;
-		}
-		if (newline && line.len && line.data[line.len - 1] == '\r')
-			line.len--;
-		if (line.len) {
-			buf_literal(out, INDENT);
-			escape_text(out, line);
-		}
-		buf_char(out, '\n');
-		data.data += step;
-		data.len -= step;
-	}
-}
-
 static char *put_hex(char *to, uint64_t value, int digits)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -180,10 +122,10 @@ static char *put_hex(char *to, uint64_t value, int digits)
 
 static void add_hex_line(struct buf *out, size_t offset, const unsigned char *bytes, size_t len)
 {
-	char line[sizeof(INDENT) + 10 + HEX_BYTES / 2 * 5 + 1 + HEX_BYTES + 1], *to = line;
+	char line[sizeof(ESCAPE_INDENT) + 10 + HEX_BYTES / 2 * 5 + 1 + HEX_BYTES + 1], *to = line;
 
 	memset(line, ' ', sizeof(line));
-	to = put_hex(to + sizeof(INDENT) - 1, offset, 8);
+	to = put_hex(to + sizeof(ESCAPE_INDENT) - 1, offset, 8);
 	*to++ = ':';
 	for (size_t i = 0; i < HEX_BYTES; i++) {
 		to += i % 2 == 0;
@@ -257,7 +199,7 @@ static void add_io(struct buf *out, const struct out_options *options, const str
 	if (options->hex)
 		add_hex(out, io->data);
 	else
-		add_text(out, io->data);
+		escape_lines(out, io->data);
 	add_gap(out, options, io);
 }
 

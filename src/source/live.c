@@ -415,6 +415,7 @@ int live_scan(struct live *live, struct failure *failure)
 	error = iterate(live->bpf->progs.scan_threads, NULL, NULL);
 	if (!error)
 		error = iterate(live->bpf->progs.scan_files, NULL, NULL);
+	live->bpf->bss->scan_accepted_only = true;
 	return error ? load_failure(failure, error) : 0;
 }
 

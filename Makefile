@@ -63,7 +63,7 @@ Q := $(if $(filter 1,$(V)),,@)
 SILENT := $(filter 1,$(V))$(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(SILENT),,@printf '  %-8s %s\n' $(1) $(2))
 
-.PHONY: all unit fuzzers helpers demo-programs check demo bench fuzz fuzz-run install clean
+.PHONY: all arches unit fuzzers helpers demo-programs check demo bench fuzz fuzz-run install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -85,6 +85,14 @@ build/bpf/glasstap.bpf.o: src/bpf/glasstap.bpf.c Makefile
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
+
+# The kernel programs for every machine that is meant, whatever this one is.
+arches: build/bpf/x86/glasstap.bpf.o build/bpf/arm64/glasstap.bpf.o
+
+build/bpf/%/glasstap.bpf.o: src/bpf/glasstap.bpf.c Makefile
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(patsubst -D__TARGET_ARCH_%,-D__TARGET_ARCH_$*,$(BPF_FLAGS)) -MMD -MP -c -o $@ $<
 
 build/bpf/glasstap.o: build/bpf/glasstap.bpf.o
 	$(call say,BPFTOOL,$@)

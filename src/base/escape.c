@@ -156,6 +156,21 @@ static inline bool begins(const unsigned char *at)
 	return ((at[0] + 0x3eu) >> 8) & (((at[1] ^ 0x80u) - 0x40u) >> 31);
 }
 
+/* Length of the character that may be shown as it is, 0 if none is there. Most
+ * are known by their lead byte to be neither hidden nor overlong. */
+static inline size_t character(const unsigned char *at, const unsigned char *end)
+{
+	unsigned char lead = at[0];
+
+	if (at + 1 >= end || !begins(at))
+		return 0;
+	if (lead < 0xe0 && lead != 0xc2 && lead != 0xd8)
+		return 2;
+	if (lead >= 0xe3 && lead < 0xef && lead != 0xed)
+		return end - at > 2 && continues(at[2]) ? 3 : 0;
+	return visible(at, (size_t)(end - at));
+}
+
 /* How far escape_text or escape_lines has come. */
 struct pass {
 	char *to;
@@ -202,7 +217,7 @@ static size_t count_hex(const unsigned char *at, const unsigned char *end, size_
 			at = mask ? at + mask_first(mask) : until;
 		}
 		while (at < until) {
-			size_t len = at + 1 < end && begins(at) ? visible(at, (size_t)(end - at)) : 0;
+			size_t len = character(at, end);
 
 			count += !len & (text_table[*at].len == HEX);
 			at += len ? len : 1;
@@ -211,34 +226,28 @@ static size_t count_hex(const unsigned char *at, const unsigned char *end, size_
 	return count;
 }
 
-/* How much of a line and what follows is judged at once. */
-static inline size_t window(const unsigned char *line, const unsigned char *end)
-{
-	return end - line < WINDOW ? (size_t)(end - line) : WINDOW;
-}
-
+/* Whether the line, which has a \xHH, is with what follows rather binary. What
+ * was judged to be text is not judged again, or hostile data could make us look
+ * at each byte many times. */
 static __attribute__((noinline)) bool mostly_binary(const unsigned char *line, size_t len)
 {
 	return count_hex(line, line + len, len * 3 / 10) > len * 3 / 10;
 }
 
-/* Whether the line in which a first \xHH would stand at `at`, with what follows,
- * is rather binary. What was judged to be text is not judged again, or hostile
- * data could make us look at each byte many times. */
-static inline bool turns_binary(struct pass *pass, const unsigned char *at)
+static inline bool turns_binary(struct pass *pass)
 {
-	size_t len = window(pass->line, pass->end);
+	size_t len = (size_t)(pass->end - pass->line);
 
-	if (pass->line < pass->judged || at - pass->line >= WINDOW)
+	if (pass->line < pass->judged)
 		return false;
+	len = len < WINDOW ? len : WINDOW;
 	pass->judged = pass->line + len;
 	return mostly_binary(pass->line, len);
 }
 
-/* One character, or one byte of what is none, or a line's end. NULL: the line
- * turns out to be binary. */
+/* One character, or one byte of what is none, or a line's end. */
 static inline __attribute__((always_inline))
-const unsigned char *text_one(struct pass *pass, const unsigned char *at, bool lines)
+const unsigned char *text_one(struct pass *pass, const unsigned char *at, bool lines, bool *hex)
 {
 	size_t len;
 
@@ -247,13 +256,12 @@ const unsigned char *text_one(struct pass *pass, const unsigned char *at, bool l
 		begin_line(pass, at + len);
 		return at + len;
 	}
-	len = at + 1 < pass->end && begins(at) ? visible(at, (size_t)(pass->end - at)) : 0;
+	len = *at >= 0xc2 ? character(at, pass->end) : 0;
 	if (len) {
 		pass->to = copy(pass->to, at, len);
 		return at + len;
 	}
-	if (lines && text_table[*at].len == HEX && turns_binary(pass, at))
-		return NULL;
+	*hex |= text_table[*at].len == HEX;
 	pass->to = show(pass->to, &text_table[*at]);
 	return at + 1;
 }
@@ -263,46 +271,57 @@ static inline __attribute__((always_inline))
 const unsigned char *text_chunk(struct pass *pass, const unsigned char *at,
 				const unsigned char *stop, bool lines)
 {
-	while (at && at < stop) {
+	while (at < stop) {
 		const unsigned char *until = stop, *block = at;
 		uint64_t mask;
 
-		if (stop - at < BLOCK) {
-			while (at && at < until)
-				at = text_one(pass, at, lines);
-			break;
-		}
-		mask = specials(at, '\\');
-		memcpy(pass->to, at, BLOCK);
-		if (!mask) {
-			pass->to += BLOCK;
-			at += BLOCK;
-			continue;
-		}
-		if (!ascii(at) || stop - at < 2 * BLOCK) {
-			pass->to += mask_first(mask);
-			at += mask_first(mask);
-			do
-				at = text_one(pass, at, lines);
-			while (at && at < stop && *at >= 0x80);
-			continue;
-		}
-		until = block + BLOCK;
-		do {
-			const unsigned char *special = block + mask_first(mask);
-
-			pass->to += special - at;
-			at = text_one(pass, special, lines);
-			if (!at)
-				return NULL;
+		if (stop - at >= BLOCK) {
+			mask = specials(at, '\\');
 			memcpy(pass->to, at, BLOCK);
-			mask &= mask - 1;
-			if (at - special == 2)
-				mask &= mask - 1;
-		} while (mask);
-		if (at < until) {
-			pass->to += until - at;
-			at = until;
+			if (!mask) {
+				pass->to += BLOCK;
+				at += BLOCK;
+				continue;
+			}
+			until = block + BLOCK;
+			if (!mask_dense(mask) && stop - at >= 2 * BLOCK + OVERRUN) {
+				do {
+					const unsigned char *special = block + mask_first(mask);
+					bool hex = false;
+
+					pass->to += special - at;
+					at = text_one(pass, special, lines, &hex);
+					if (lines && hex && turns_binary(pass))
+						return NULL;
+					memcpy(pass->to, at, BLOCK);
+					mask = at < until ? mask >> MASK_STEP * (at - block) << MASK_STEP * (at - block) : 0;
+				} while (mask);
+				if (at < until) {
+					pass->to += until - at;
+					at = until;
+				}
+				continue;
+			}
+		}
+		{
+			const unsigned char *line = pass->line;
+			bool hex = false;
+			while (at < until) {
+				at = text_one(pass, at, lines, &hex);
+				if (lines && line != pass->line) {
+					if (hex) {
+						const unsigned char *l2=pass->line;
+						pass->line = line;
+						if (turns_binary(pass))
+							return NULL;
+						pass->line = l2;
+					}
+					hex = false;
+					line = pass->line;
+				}
+			}
+			if (lines && hex && turns_binary(pass))
+				return NULL;
 		}
 	}
 	return at;

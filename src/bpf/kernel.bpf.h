@@ -29,11 +29,6 @@ struct pt_regs {
 };
 #endif
 
-struct hlist_node;
-struct list_head {
-	struct list_head *next, *prev;
-};
-
 typedef struct {
 	int counter;
 } atomic_t;
@@ -128,10 +123,6 @@ struct unix_address {
 struct unix_sock {
 	struct unix_address *addr;
 	struct sock *peer;
-};
-
-struct netlink_sock {
-	__u32 portid, dst_portid;
 };
 
 struct inode {
@@ -262,20 +253,6 @@ struct bpf_iter__bpf_sk_storage_map {
 	void *value;
 };
 
-struct flowi4 {
-	__be32 daddr;
-};
-
-struct flowi6 {
-	struct in6_addr daddr;
-};
-
-struct fib6_result {
-	__u8 fib6_type;
-};
-
-struct kiocb;
-
 struct io_cqe {
 	__u64 user_data;
 	union {
@@ -343,12 +320,10 @@ struct user_sockaddr {
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
-#define AF_NETLINK 16
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 #define SOCK_RAW 3
 #define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
 #define IPPROTO_MPTCP 262
 #define MSG_PEEK 2
 #define MSG_TRUNC 0x20

@@ -64,12 +64,12 @@ int scan_threads(struct bpf_iter__task *context)
 	if (!task || task->flags & PF_KTHREAD || !is_traced(task))
 		return 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	nr = BPF_CORE_READ(regs, orig_ax);
+	nr = REGS_NR(regs);
 	if (nr != NR_SENDMMSG && nr != NR_RECVMMSG)
 		return 0;
 	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (thread) {
-		thread->messages = BPF_CORE_READ(regs, si);
+		thread->messages = REGS_ARG1(regs);
 		thread->next = 0;
 		thread->unsure = 1;
 	}

@@ -27,4 +27,7 @@
  * 16 KiB each. Past it the oldest is told with what has come of it. */
 #define MAX_EXECS_HELD (4 * (size_t)MAX_EXEC_TEXT)
 
+/* Holes in streams that may still be filled: they last 20 ms. */
+#define MAX_HOLES 256
+
 #endif

@@ -1,18 +1,23 @@
 /* Theory of operation
  *
  * Most of what is escaped needs no escape. So a block of bytes is looked at at
- * once (16 with SSE2 or NEON, 8 in a plain word) and stored as it is; if a mask
- * says that it holds `special` bytes, the bytes behind the first of those are
- * written again. A special byte costs no branch either: a table has what to
- * store for each, always stored as 8 bytes, of which the next store overwrites
- * the surplus. Where special bytes are dense, a whole block goes that way.
+ * once (base/block.h) and stored as it is; if a mask says that it holds
+ * `special` bytes, each of those is written over what was stored, and the bytes
+ * behind it are stored again. A special byte costs no branch either: a table has
+ * what to store for each, always stored as 8 bytes, of which the next store
+ * overwrites the surplus. Where special bytes are dense, a whole block goes that
+ * way.
+ *
+ * escape_lines does all in one pass: a line is begun as text and taken back if
+ * its first \xHH tells that it is binary. That is for good, and needs only the
+ * table: whoever sends binary as text pays for one line.
  *
  * Invariants
  * - `to` has room for the longest form of every byte of the chunk, plus SLACK
  *   for a store that is longer than what it means. A chunk may be overrun by
  *   the 3 bytes of a character that begins in it.
  * - A byte of 0x80 and above is copied only as part of a valid character that
- *   `hidden` has let through. */
+ *   `hidden` has let through, or is overwritten. */
 #include "base/escape.h"
 
 #include "base/block.h"
@@ -20,8 +25,9 @@
 #define CHUNK 4096             /* escaped between two looks at the room */
 #define SLACK 16               /* BLOCK, or the size of a table's entry */
 #define OVERRUN 3
-#define HEX 4                  /* \\xHH, the longest form in text */
-#define INDENT (sizeof(ESCAPE_INDENT) - 1)
+#define HEX 4                  /* \xHH, the longest form in text */
+#define LINES_MOST 5           /* \xHH in a line of its own: 9 bytes of 2 */
+#define INDENT ((int)sizeof(ESCAPE_INDENT) - 1)
 #define COLUMNS (100 - INDENT)
 #define WINDOW 512             /* judged at a time: text or not */
 
@@ -31,6 +37,11 @@ _Static_assert(BLOCK <= SLACK, "a block is stored whole");
 static inline const unsigned char *at_end(struct text text)
 {
 	return (const unsigned char *)(text.len ? text.data + text.len : text.data);
+}
+
+static inline size_t chunk(const unsigned char *at, const unsigned char *end)
+{
+	return end - at < CHUNK ? (size_t)(end - at) : CHUNK;
 }
 
 /* What stands for a byte. len 0: it may begin a character that must be seen whole. */
@@ -160,9 +171,9 @@ static inline bool begins(const unsigned char *at)
  * are known by their lead byte to be neither hidden nor overlong. */
 static inline size_t character(const unsigned char *at, const unsigned char *end)
 {
-	unsigned char lead = at[0];
+	unsigned char lead = *at;
 
-	if (at + 1 >= end || !begins(at))
+	if (lead < 0xc2 || end - at < 2 || !begins(at))
 		return 0;
 	if (lead < 0xe0 && lead != 0xc2 && lead != 0xd8)
 		return 2;
@@ -171,12 +182,27 @@ static inline size_t character(const unsigned char *at, const unsigned char *end
 	return visible(at, (size_t)(end - at));
 }
 
-/* How far escape_text or escape_lines has come. */
+/* Which bytes of a block text_table has as \xHH. */
+static inline uint64_t hexes(const unsigned char *at)
+{
+	return specials(at, '\\') & ~(equal(at, '\\') | equal(at, '\t') | equal(at, '\n') |
+				      equal(at, '\r'));
+}
+
+static inline char *text_bytes(char *to, const unsigned char *at, int count)
+{
+	for (int i = 0; i < count; i++)
+		to = show(to, &text_table[at[i]]);
+	return to;
+}
+
+/* A way through bytes. Behind `end`, for escape_lines alone. */
 struct pass {
 	char *to;
 	const unsigned char *end;
-	const unsigned char *line, *judged;    /* the rest is of escape_lines alone */
-	char *line_to;
+	const unsigned char *line, *judged;    /* this line; judged text up to there */
+	char *line_to;                 /* where `line` is shown, with its indentation */
+	bool hex;                      /* a \xHH was shown that asks for a judgement */
 };
 
 /* "\n" and "\r\n" end a line. 0: not here. */
@@ -184,15 +210,15 @@ static inline size_t line_end(const unsigned char *at, const unsigned char *end)
 {
 	if (*at == '\n')
 		return 1;
-	return *at == '\r' && at + 1 < end && at[1] == '\n' ? 2 : 0;
+	return *at == '\r' && end - at > 1 && at[1] == '\n' ? 2 : 0;
 }
 
-/* The indentation is stored before it is known that the line has anything. */
+/* The indentation is there before it is known whether the line has anything. */
 static inline void begin_line(struct pass *pass, const unsigned char *at)
 {
 	pass->line = at;
 	pass->line_to = pass->to;
-	memcpy(pass->to, ESCAPE_INDENT "    ", 8);
+	memcpy(pass->to, ESCAPE_INDENT, INDENT);
 	pass->to += INDENT;
 }
 
@@ -202,127 +228,144 @@ static inline void end_line(struct pass *pass, const unsigned char *at)
 	*pass->to++ = '\n';
 }
 
-/* As many as escape_text would show as \xHH, up to `most` or a few more. */
+/* As many as are shown as \xHH, up to `most` or a few more. */
 static size_t count_hex(const unsigned char *at, const unsigned char *end, size_t most)
 {
 	size_t count = 0;
 
 	while (at < end && count <= most) {
-		const unsigned char *until = end;
+		size_t len = character(at, end);
 
-		if (end - at >= BLOCK) {
-			uint64_t mask = specials(at, '\\');
-
-			until = at + BLOCK;
-			at = mask ? at + mask_first(mask) : until;
-		}
-		while (at < until) {
-			size_t len = character(at, end);
-
-			count += !len & (text_table[*at].len == HEX);
-			at += len ? len : 1;
-		}
+		count += !len & (text_table[*at].len == HEX);
+		at += len ? len : 1;
 	}
 	return count;
 }
 
-/* Whether the line, which has a \xHH, is with what follows rather binary. What
- * was judged to be text is not judged again, or hostile data could make us look
- * at each byte many times. */
-static __attribute__((noinline)) bool mostly_binary(const unsigned char *line, size_t len)
+/* By bounds, if they tell: each beginning of a character may save four bytes. */
+static __attribute__((noinline)) bool mostly_binary(const unsigned char *from, size_t len)
 {
-	return count_hex(line, line + len, len * 3 / 10) > len * 3 / 10;
+	const unsigned char *at = from, *end = from + len;
+	size_t most = len * 3 / 10, count = 0, characters = 0;
+
+	for (; end - at > BLOCK; at += BLOCK) {
+		uint64_t leads = at_least(at, 0xc2) & at_least(at + 1, 0x80);
+
+		count += mask_count(hexes(at));
+		characters += mask_count(leads & ~at_least(at + 1, 0xc0));
+	}
+	if (count > most + 4 * characters)
+		return true;
+	return count + (size_t)(end - at) > most && count_hex(from, end, most) > most;
 }
 
+/* Whether the line, if it has a \xHH, is with what follows rather binary. What
+ * was judged to be text is not judged again, or hostile data could make us look
+ * at each byte many times. */
 static inline bool turns_binary(struct pass *pass)
 {
+	bool hex = pass->hex;
 	size_t len = (size_t)(pass->end - pass->line);
 
-	if (pass->line < pass->judged)
+	pass->hex = false;
+	if (!hex || pass->line < pass->judged)
 		return false;
 	len = len < WINDOW ? len : WINDOW;
 	pass->judged = pass->line + len;
 	return mostly_binary(pass->line, len);
 }
 
-/* One character, or one byte of what is none, or a line's end. */
+/* A run of characters, or one byte of what is none, or a line's end. NULL: the
+ * line turned out to be binary. */
 static inline __attribute__((always_inline))
-const unsigned char *text_one(struct pass *pass, const unsigned char *at, bool lines, bool *hex)
+const unsigned char *text_one(struct pass *pass, const unsigned char *at,
+			      const unsigned char *until, bool lines)
 {
 	size_t len;
 
 	if (lines && (len = line_end(at, pass->end))) {
+		if (turns_binary(pass))
+			return NULL;
 		end_line(pass, at);
 		begin_line(pass, at + len);
 		return at + len;
 	}
-	len = *at >= 0xc2 ? character(at, pass->end) : 0;
-	if (len) {
-		pass->to = copy(pass->to, at, len);
-		return at + len;
+	len = character(at, pass->end);
+	if (!len) {
+		pass->hex |= text_table[*at].len == HEX;
+		pass->to = show(pass->to, &text_table[*at]);
+		return at + 1;
 	}
-	*hex |= text_table[*at].len == HEX;
-	pass->to = show(pass->to, &text_table[*at]);
-	return at + 1;
+	do {
+		pass->to = copy(pass->to, at, len);
+		at += len;
+	} while (at < until && (len = character(at, pass->end)));
+	return at;
 }
 
-/* From `at` up to `stop`; may overrun it by OVERRUN. */
+static inline __attribute__((always_inline))
+const unsigned char *text_each(struct pass *pass, const unsigned char *at,
+			       const unsigned char *until, bool lines)
+{
+	while (at && at < until)
+		at = text_one(pass, at, until, lines);
+	return at;
+}
+
+/* A block, from one special byte to the next. What is between is stored with
+ * what follows, as far as a block goes: the next special byte overwrites it. */
+static inline __attribute__((always_inline))
+const unsigned char *text_sparse(struct pass *pass, const unsigned char *at, uint64_t mask,
+				 bool lines)
+{
+	const unsigned char *block = at, *until = at + BLOCK;
+
+	memcpy(pass->to, at, BLOCK);
+	do {
+		const unsigned char *special = block + mask_first(mask);
+
+		pass->to += special - at;
+		at = text_one(pass, special, until, lines);
+		if (!at)
+			return NULL;
+		memcpy(pass->to, at, BLOCK);
+		mask &= mask - 1;
+		if (at > special + 1)
+			mask = at < until ? mask_behind(mask, (size_t)(at - block)) : 0;
+	} while (mask);
+	if (at >= until)
+		return at;
+	pass->to += until - at;
+	return until;
+}
+
+/* From `at` up to `stop`; may overrun it by OVERRUN. NULL as text_one. */
 static inline __attribute__((always_inline))
 const unsigned char *text_chunk(struct pass *pass, const unsigned char *at,
 				const unsigned char *stop, bool lines)
 {
 	while (at < stop) {
-		const unsigned char *until = stop, *block = at;
-		uint64_t mask;
+		uint64_t mask = stop - at < BLOCK ? 0 : specials(at, '\\');
 
-		if (stop - at >= BLOCK) {
-			mask = specials(at, '\\');
+		if (stop - at < BLOCK) {
+			at = text_each(pass, at, stop, lines);
+		} else if (!mask) {
 			memcpy(pass->to, at, BLOCK);
-			if (!mask) {
-				pass->to += BLOCK;
-				at += BLOCK;
-				continue;
-			}
-			until = block + BLOCK;
-			if (!mask_dense(mask) && stop - at >= 2 * BLOCK + OVERRUN) {
-				do {
-					const unsigned char *special = block + mask_first(mask);
-					bool hex = false;
-
-					pass->to += special - at;
-					at = text_one(pass, special, lines, &hex);
-					if (lines && hex && turns_binary(pass))
-						return NULL;
-					memcpy(pass->to, at, BLOCK);
-					mask = at < until ? mask >> MASK_STEP * (at - block) << MASK_STEP * (at - block) : 0;
-				} while (mask);
-				if (at < until) {
-					pass->to += until - at;
-					at = until;
-				}
-				continue;
-			}
+			pass->to += BLOCK;
+			at += BLOCK;
+			continue;
+		} else if (mask_dense(mask) && ascii(at) &&
+			   !(lines && (equal(at, '\n') || line_end(at + BLOCK - 1, pass->end)))) {
+			pass->hex |= hexes(at) != 0;
+			pass->to = text_bytes(pass->to, at, BLOCK);
+			at += BLOCK;
+		} else if (stop - at >= 2 * BLOCK + OVERRUN) {
+			at = text_sparse(pass, at, mask, lines);
+		} else {
+			at = text_each(pass, at, at + BLOCK, lines);
 		}
-		{
-			const unsigned char *line = pass->line;
-			bool hex = false;
-			while (at < until) {
-				at = text_one(pass, at, lines, &hex);
-				if (lines && line != pass->line) {
-					if (hex) {
-						const unsigned char *l2=pass->line;
-						pass->line = line;
-						if (turns_binary(pass))
-							return NULL;
-						pass->line = l2;
-					}
-					hex = false;
-					line = pass->line;
-				}
-			}
-			if (lines && hex && turns_binary(pass))
-				return NULL;
-		}
+		if (!at || (lines && turns_binary(pass)))
+			return NULL;
 	}
 	return at;
 }
@@ -333,7 +376,7 @@ void escape_text(struct buf *out, struct text text)
 	struct pass pass = { .end = at_end(text) };
 
 	while (at < pass.end) {
-		size_t len = pass.end - at < CHUNK ? (size_t)(pass.end - at) : CHUNK;
+		size_t len = chunk(at, pass.end);
 
 		pass.to = buf_reserve(out, HEX * (len + OVERRUN) + SLACK);
 		if (!pass.to)
@@ -343,69 +386,72 @@ void escape_text(struct buf *out, struct text text)
 	}
 }
 
-static void wrapped_chunk(struct buf *out, const unsigned char *at, const unsigned char *stop)
+/* As many bytes as fit, and as far as they are known to, without a look at each. */
+static inline const unsigned char *wrapped_line(char **to, const unsigned char *at,
+						const unsigned char *end)
 {
-	char *to = buf_reserve(out, 5 * (size_t)(stop - at) + 100 + SLACK);
+	char *now = *to, *full = now + COLUMNS;
 
-	if (!to)
-		return;
-	while (at < stop) {
-		char *full;
-
-		memcpy(to, ESCAPE_INDENT "    ", 8);
-		to += INDENT;
-		full = to + COLUMNS;
-		while (stop - at >= 8 && full - to >= 8 * HEX) {
-			for (int i = 0; i < 8; i++)
-				to = show(to, &text_table[at[i]]);
-			at += 8;
-		}
-		while (at < stop && full - to >= text_table[*at].len)
-			to = show(to, &text_table[*at++]);
-		*to++ = '\n';
+	if (end - at >= COLUMNS / HEX) {
+		now = text_bytes(now, at, COLUMNS / HEX);
+		at += COLUMNS / HEX;
 	}
-	out->len = (size_t)(to - out->data);
+	for (; end - at >= 8 && full - now >= 8 * HEX; at += 8)
+		now = text_bytes(now, at, 8);
+	while (at < end && full - now >= text_table[*at].len)
+		now = show(now, &text_table[*at++]);
+	*to = now;
+	return at;
 }
 
-static void wrapped(struct buf *out, const unsigned char *at, const unsigned char *end)
+static __attribute__((noinline))
+void escape_wrapped(struct buf *out, const unsigned char *at, const unsigned char *end)
 {
-	wrapped_chunk(out, at, end);
+	while (at < end) {
+		size_t len = chunk(at, end);
+		const unsigned char *stop = at + len;
+		char *to = buf_reserve(out, LINES_MOST * (len + COLUMNS) + SLACK);
+
+		if (!to)
+			return;
+		while (at < stop) {
+			memcpy(to, ESCAPE_INDENT, INDENT);
+			to += INDENT;
+			at = wrapped_line(&to, at, end);
+			*to++ = '\n';
+		}
+		out->len = (size_t)(to - out->data);
+	}
 }
 
 void escape_lines(struct buf *out, struct text text)
 {
-	const unsigned char *at = (const unsigned char *)text.data, *next;
-	struct pass pass = { .end = at_end(text), .judged = at };
+	const unsigned char *at = (const unsigned char *)text.data;
+	struct pass pass = { .end = at_end(text), .line = at, .judged = at };
 	size_t line_at = out->len;
 
-	if (!text.len)
-		return;
-	pass.to = buf_reserve(out, 5 * 8 + SLACK);
-	if (!pass.to)
-		return;
-	begin_line(&pass, at);
-	out->len += INDENT;
+	if (text.len)
+		buf_add(out, ESCAPE_INDENT, INDENT);
 	while (at < pass.end) {
-		size_t len = pass.end - at < CHUNK ? (size_t)(pass.end - at) : CHUNK;
+		size_t len = chunk(at, pass.end);
 
-		pass.to = buf_reserve(out, 5 * (len + OVERRUN) + SLACK);
+		pass.to = buf_reserve(out, LINES_MOST * (len + OVERRUN) + SLACK);
 		if (!pass.to)
 			return;
 		pass.line_to = out->data + line_at;
-		next = text_chunk(&pass, at, at + len, true);
-		if (!next) {
-			out->len = (size_t)(pass.line_to - out->data);
-			wrapped(out, pass.line, pass.end);
+		at = text_chunk(&pass, at, at + len, true);
+		line_at = (size_t)(pass.line_to - out->data);
+		if (!at) {
+			out->len = line_at;
+			escape_wrapped(out, pass.line, pass.end);
 			return;
 		}
-		at = next;
-		line_at = (size_t)(pass.line_to - out->data);
 		out->len = (size_t)(pass.to - out->data);
 	}
-	if (pass.line == pass.end)
-		out->len -= INDENT;
-	else
+	if (pass.line < pass.end)
 		buf_char(out, '\n');
+	else if (text.len && !out->failed)
+		out->len -= INDENT;
 }
 
 static char *json_unit(char *to, uint32_t unit)
@@ -447,42 +493,51 @@ static inline const unsigned char *json_one(char **to, const unsigned char *at,
 	return at + 1;
 }
 
+static inline char *json_ascii(char *to, const unsigned char *at)
+{
+	for (int i = 0; i < BLOCK; i++)
+		to = show(to, &json_table[at[i]]);
+	return to;
+}
+
+/* As text_sparse, of ASCII. */
+static inline char *json_sparse(char *to, const unsigned char *at, uint64_t mask)
+{
+	const unsigned char *block = at;
+
+	memcpy(to, at, BLOCK);
+	do {
+		const unsigned char *special = block + mask_first(mask);
+
+		to = show(to + (special - at), &json_table[*special]);
+		at = special + 1;
+		memcpy(to, at, BLOCK);
+		mask &= mask - 1;
+	} while (mask);
+	return to + (block + BLOCK - at);
+}
+
 static const unsigned char *json_chunk(char **to, const unsigned char *at,
 				       const unsigned char *stop, const unsigned char *end)
 {
 	while (at < stop) {
-		const unsigned char *until = stop, *block = at;
+		const unsigned char *until = stop - at < BLOCK ? stop : at + BLOCK;
+		uint64_t mask = stop - at < BLOCK ? 0 : specials(at, '"');
 
-		if (stop - at >= BLOCK) {
-			uint64_t mask = specials(at, '"');
-			size_t plain = mask ? mask_first(mask) : BLOCK;
-
-			memcpy(*to, at, BLOCK);
-			if (!mask) {
-				at += BLOCK;
-				*to += BLOCK;
-				continue;
-			}
-			if (!mask_dense(mask) && stop - at >= 2 * BLOCK && ascii(at)) {
-				do {
-					const unsigned char *special = block + mask_first(mask);
-
-					*to += special - at;
-					*to = show(*to, &json_table[*special]);
-					at = special + 1;
-					memcpy(*to, at, BLOCK);
-					mask &= mask - 1;
-				} while (mask);
-				*to += block + BLOCK - at;
-				at = block + BLOCK;
-				continue;
-			}
-			until = mask_dense(mask) ? at + BLOCK : at + plain + (mask != 0);
-			*to += plain;
-			at += plain;
+		if (stop - at < BLOCK || (mask && !ascii(at))) {
+			while (at < until)
+				at = json_one(to, at, end);
+			continue;
 		}
-		while (at < until)
-			at = json_one(to, at, end);
+		if (!mask) {
+			memcpy(*to, at, BLOCK);
+			*to += BLOCK;
+		} else if (mask_dense(mask) || stop - at < 2 * BLOCK) {
+			*to = json_ascii(*to, at);
+		} else {
+			*to = json_sparse(*to, at, mask);
+		}
+		at = until;
 	}
 	return at;
 }
@@ -492,7 +547,7 @@ void escape_json(struct buf *out, struct text text)
 	const unsigned char *at = (const unsigned char *)text.data, *end = at_end(text);
 
 	while (at < end) {
-		size_t len = end - at < CHUNK ? (size_t)(end - at) : CHUNK;
+		size_t len = chunk(at, end);
 		char *to = buf_reserve(out, 6 * (len + OVERRUN) + SLACK);
 
 		if (!to)
@@ -544,43 +599,4 @@ bool utf8_valid(struct text text)
 	while (at < end)
 		state = utf8_table[*at++] >> (state & 63);
 	return (state & 63) == DONE;
-}
-
-static const char digits64[64] = {
-	'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P',
-	'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', 'a', 'b', 'c', 'd', 'e', 'f',
-	'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v',
-	'w', 'x', 'y', 'z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '+', '/'
-};
-
-static inline char *base64_group(char *to, const unsigned char *at)
-{
-	uint32_t group = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
-
-	to[0] = digits64[group >> 18];
-	to[1] = digits64[group >> 12 & 63];
-	to[2] = digits64[group >> 6 & 63];
-	to[3] = digits64[group & 63];
-	return to + 4;
-}
-
-void base64(struct buf *out, struct text bytes)
-{
-	const unsigned char *at = (const unsigned char *)bytes.data, *end = at_end(bytes);
-	size_t left = bytes.len % 3;
-	char *to = bytes.len ? buf_reserve(out, bytes.len / 3 * 4 + 4) : NULL;
-
-	if (!to)
-		return;
-	for (end -= left; at < end; at += 3)
-		to = base64_group(to, at);
-	if (left) {
-		unsigned char last[3] = { at[0], left > 1 ? at[1] : 0, 0 };
-
-		to = base64_group(to, last);
-		to[-1] = '=';
-		if (left == 1)
-			to[-2] = '=';
-	}
-	out->len = (size_t)(to - out->data);
 }

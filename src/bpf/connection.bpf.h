@@ -29,6 +29,7 @@ static __always_inline void close_say(struct sock *sk, struct sock_state *state)
 		close->lost[i] = state->lost[i];
 		close->lost_events[i] = state->lost_events[i];
 	}
+	close->bytes[DIR_IN] += stream_ahead(sk, state);
 	close->known = 1;
 	close->reason = state->reason;
 	if (!state->reason) {
@@ -62,7 +63,7 @@ static __always_inline void listen_begins(struct sock *sk)
 
 	if (!is_traced(task))
 		return;
-	state = state_of(sk, task, OPEN_LISTEN);
+	state = state_of(sk, task, OPEN_LISTEN, 0);
 	if (!state)
 		return;
 	state->kind = OPEN_LISTEN;
@@ -145,63 +146,6 @@ int BPF_PROG(on_state, struct sock *sk, int from, int to)
 		if (state && state->id)
 			state_changes(sk, state, from, to);
 	}
-	return 0;
-}
-
-/* A TCP socket has been read from, under its lock. Of interest when that was
- * splice: how far the stream has come since the last read that was counted is
- * what was spliced. */
-SEC("?tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(on_stream_read, struct sock *sk)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	struct sock_state *state;
-	__u32 seq, len;
-
-	if (REGS_NR(regs) != NR_SPLICE || !REGS_IN_SYSCALL(regs) || !is_traced(task))
-		return 0;
-	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (!state || !state->id)
-		/* Its place is unknown, so is what was read: begin to count here. */
-		return state_of(sk, task, kind_at_first_use(sk)), 0;
-	seq = copied_seq(sk);
-	len = seq - state->seq_in;
-	/* The other side's FIN takes a number too. */
-	if (len && !state->fin_counted && BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN &&
-	    seq == BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt)) {
-		state->fin_counted = 1;
-		len--;
-	}
-	state->seq_in = seq;
-	spliced(sk, state, task, REGS_ARG0(regs), len);
-	return 0;
-}
-
-/* A packet of a unix stream has been read to its end by splice. Its reader is
- * only to be had as an address here; the next hook that has the socket itself
- * says what was spliced (unix_splices_say). */
-SEC("?tp_btf/consume_skb")
-int BPF_PROG(on_packet_read, struct sk_buff *skb, void *location)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	struct sock *sender = skb->sk;
-	__u64 reader, len = skb->len, *sum;
-
-	if (REGS_NR(regs) != NR_SPLICE || !REGS_IN_SYSCALL(regs) || !sender ||
-	    sender->__sk_common.skc_family != AF_UNIX || sender->sk_type != SOCK_STREAM ||
-	    !is_traced(task))
-		return 0;
-	reader = (__u64)socket_of_fd(task, REGS_ARG0(regs));
-	if (!reader)
-		return 0;
-	sum = bpf_map_lookup_elem(&unix_splices, &reader);
-	if (sum)
-		count(sum, len);
-	else if (bpf_map_update_elem(&unix_splices, &reader, &len, BPF_ANY))
-		count(&lost[LOST_UNTRACKED], 1);
-	unix_splices_wait = 1;
 	return 0;
 }
 

@@ -108,6 +108,14 @@ full:
 	return 0;
 }
 
+/* All of a buffer that is no longer than a piece. */
+static __always_inline void emit_piece_whole(struct sock_state *state, struct event_data *data,
+					     __u64 from, __u64 len)
+{
+	data->len = len;
+	emit_piece(state, data, from, len);
+}
+
 /* `len` bytes of which nothing can be or shall be copied. */
 __noinline int emit_gap(struct sock_state *state, struct event_data *data, __u64 len, __u32 gap)
 {
@@ -189,6 +197,8 @@ __noinline int emit_buffer(struct sock_state *state, struct event_data *data, __
 
 	if (!state || !data)
 		return 0;
+	if (len && len <= EVENT_PIECE && data->done + len <= snap)
+		return emit_piece_whole(state, data, from, len), 0;
 	for (int i = 0; i <= (2U << 30) / (PIECES * EVENT_PIECE); i++)
 		if (emit_next(state, data, &walk))
 			break;
@@ -270,13 +280,47 @@ __noinline int emit_iovec(struct sock_state *state, struct event_data *data, str
 	return 0;
 }
 
+/* What is mostly written: a header and a body, a few buffers that fit one event.
+ * Returns 0 if it is something else. */
+#define FEW 4
+
+__noinline int emit_few(struct sock_state *state, struct event_data *data, __u64 vector,
+			__u64 entries, __u64 len)
+{
+	struct user_iovec iovecs[FEW] = {};
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
+	__u64 left = len, filled = 0;
+
+	if (!state || !data || !scratch || entries > FEW || len > GATHER_PIECE || len > snap)
+		return 0;
+	if (bpf_probe_read_user(iovecs, (entries & 7) * sizeof(*iovecs), (void *)vector))
+		return 0;
+	if (iovecs[0].len >= len)
+		return emit_piece_whole(state, data, iovecs[0].base, len), 1;
+	for (int i = 0; i < FEW; i++) {
+		__u64 take = iovecs[i].len < left ? iovecs[i].len : left;
+
+		CLAMP(take, GATHER_PIECE);
+		CLAMP(filled, GATHER_PIECE);
+		if (take && bpf_probe_read_user(scratch->data + filled, take, (void *)iovecs[i].base))
+			return 0;
+		filled += take;
+		left -= take;
+	}
+	if (left)
+		return 0;
+	emit_gathered(state, data, filled);
+	return 1;
+}
+
 /* `len` bytes that lie in the iovecs at `vector`. */
 __noinline int emit_vector(struct sock_state *state, struct event_data *data, __u64 vector,
 			   __u64 entries, __u64 len)
 {
 	struct walk walk = { .from = vector, .entries = entries, .len = len };
 
-	if (!state || !data)
+	if (!state || !data || emit_few(state, data, vector, entries, len))
 		return 0;
 	for (int i = 0; i < MAX_IOVECS; i++)
 		if (emit_iovec(state, data, &walk))

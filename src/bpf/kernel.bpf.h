@@ -62,6 +62,7 @@ struct sock_common {
 	__u16 skc_num;
 	short unsigned int skc_family;
 	volatile unsigned char skc_state;
+	unsigned long skc_flags;
 	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
@@ -86,29 +87,18 @@ struct pid {
 struct socket;
 struct sock;
 
-struct sk_buff {
-	struct sock *sk;
-	unsigned int len;
-	char cb[48];
-};
-
-struct sk_buff_head {
-	struct sk_buff *next;
-};
-
-struct unix_skb_parms {
-	__u32 consumed;
-};
-
 struct sock {
 	struct sock_common __sk_common;
-	struct sk_buff_head sk_receive_queue;
 	struct socket *sk_socket;
 	__u16 sk_protocol;
 	__u16 sk_type;
 	int sk_err;
 	__u8 sk_shutdown;
 	struct pid *sk_peer_pid;
+};
+
+struct inet_connection_sock {
+	const void *icsk_ulp_ops;
 };
 
 struct tcp_sock {
@@ -123,6 +113,7 @@ struct unix_address {
 struct unix_sock {
 	struct unix_address *addr;
 	struct sock *peer;
+	int inq_len;
 };
 
 struct inode {
@@ -325,6 +316,7 @@ struct user_sockaddr {
 #define SOCK_RAW 3
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
+#define MSG_OOB 1
 #define MSG_PEEK 2
 #define MSG_TRUNC 0x20
 #define MSG_ERRQUEUE 0x2000
@@ -335,6 +327,7 @@ struct user_sockaddr {
 #define PF_KTHREAD 0x200000
 #define SIGNAL_GROUP_EXIT 4
 #define RCV_SHUTDOWN 1
+#define SOCK_DONE_BIT 2       /* a FIN has come */
 #define EINTR 4
 #define EISCONN 106
 #define EALREADY 114

@@ -109,7 +109,7 @@ int scan_files(struct bpf_iter__task_file *context)
 		else if (sk->__sk_common.skc_state == TCP_CLOSE && sk->sk_type != SOCK_DGRAM &&
 			 sk->sk_type != SOCK_RAW)
 			return 0; /* neither connected nor listening */
-		state = state_of(sk, task, kind);
+		state = state_of(sk, task, kind, 0);
 		if (!state)
 			return 0;
 	}
@@ -125,18 +125,18 @@ SEC("?iter/bpf_sk_storage_map")
 int sweep(struct bpf_iter__bpf_sk_storage_map *context)
 {
 	struct sock_state *state = context->value;
+	struct sock *sk = context->sk;
 	struct sweep_row row = {};
 
-	if (!context->sk || !state || !state->id)
+	if (!sk || !state || !state->id)
 		return 0;
-	if (unix_splices_wait && state->announced)
-		unix_splices_say(context->sk, state, NULL);
 	row.id = state->id;
 	for (int i = 0; i < 2; i++) {
 		row.sums.moved[i] = state->moved[i];
 		row.sums.lost[i] = state->lost[i];
 		row.sums.lost_events[i] = state->lost_events[i];
 	}
+	row.sums.moved[DIR_IN] += stream_ahead(sk, state);
 	bpf_seq_write(context->meta->seq, &row, sizeof(row));
 	return 0;
 }

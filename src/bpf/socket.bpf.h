@@ -206,9 +206,92 @@ static __always_inline __u32 copied_seq(struct sock *sk)
 	return tcp ? tcp->copied_seq : 0;
 }
 
-/* The state of a socket that a traced process uses; made at first sight. */
+/* Has the other side's FIN, which takes a number too, been read? */
+static __always_inline bool fin_is_read(struct sock *sk, __u32 seq)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_flags) & SOCK_DONE_BIT &&
+	       seq == BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt);
+}
+
+/* By how much an incoming TCP stream is ahead of what was counted. */
+static __always_inline __u64 tcp_ahead(struct sock *sk, struct sock_state *state, __u32 seq)
+{
+	__s32 ahead = seq - state->seq_in;
+
+	if (ahead > 0 && !state->fin_counted && fin_is_read(sk, seq))
+		ahead--;
+	/* With kernel TLS the socket counts ciphertext. */
+	if (ahead <= 0 || BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops))
+		return 0;
+	return ahead;
+}
+
+/* The same of a unix stream, if all that went into it was counted at its other
+ * end: what is not in the queue any more was read. */
+static __always_inline __u64 unix_ahead(struct sock *sk, struct sock_state *state)
+{
+	struct unix_sock *unix_sk = bpf_skc_to_unix_sock(sk);
+	struct sock_state *sender;
+	struct sock *peer;
+	__s64 ahead;
+
+	if (!unix_sk || !bpf_core_field_exists(unix_sk->inq_len))
+		return 0;
+	peer = unix_sk->peer;
+	sender = peer ? bpf_sk_storage_get(&sockets, peer, NULL, 0) : NULL;
+	if (!sender)
+		return 0;
+	ahead = sender->moved[DIR_OUT] - unix_sk->inq_len - state->moved[DIR_IN];
+	return ahead > 0 ? ahead : 0;
+}
+
+/* How far the incoming stream has come beyond what was counted, as the protocol
+ * itself knows: by splice, or a receive without a copy, which no hook tells. */
+static __always_inline __u64 stream_ahead(struct sock *sk, struct sock_state *state)
+{
+	if (sk->sk_protocol == IPPROTO_TCP)
+		return tcp_ahead(sk, state, copied_seq(sk));
+	if (sk->__sk_common.skc_family == AF_UNIX && sk->sk_type == SOCK_STREAM)
+		return unix_ahead(sk, state);
+	return 0;
+}
+
+/* Counts `len` bytes that were read and gives their place. What was read before
+ * them, unseen, becomes a hole in front of them; so does for a moment what
+ * another thread has read and not told yet. */
+static __always_inline __u64 offset_in(struct sock *sk, struct sock_state *state, __u64 len,
+				       int flags)
+{
+	__u64 ahead = len, before = state->moved[DIR_IN];
+
+	if (sk->sk_protocol == IPPROTO_TCP && flags & MSG_OOB) {
+		/* An urgent byte is taken out of its turn; the stream will skip it. */
+		state->seq_in += len;
+	} else if (sk->sk_protocol == IPPROTO_TCP) {
+		__u32 seq = copied_seq(sk);
+
+		if (seq - state->seq_in != len) {
+			ahead = tcp_ahead(sk, state, seq);
+			if (BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops))
+				ahead = len;
+			if (fin_is_read(sk, seq))
+				state->fin_counted = 1;
+		}
+		state->seq_in = seq;
+	} else if (sk->__sk_common.skc_family == AF_UNIX && sk->sk_type == SOCK_STREAM) {
+		ahead = unix_ahead(sk, state);
+		if (ahead < len)
+			ahead = len;
+	}
+	if (before + ahead < len)
+		ahead = len - before;
+	return __sync_fetch_and_add(&state->moved[DIR_IN], ahead) + ahead - len;
+}
+
+/* The state of a socket that a traced process uses; made at first sight, perhaps
+ * after `received` bytes. */
 static __always_inline struct sock_state *state_of(struct sock *sk, struct task_struct *task,
-						   __u8 kind)
+						   __u8 kind, __u32 received)
 {
 	struct sock_state *state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 
@@ -222,7 +305,7 @@ static __always_inline struct sock_state *state_of(struct sock *sk, struct task_
 	if (!state->id) {
 		state_begin(state, task, kind, 0);
 		if (sk->sk_protocol == IPPROTO_TCP)
-			state->seq_in = copied_seq(sk);
+			state->seq_in = copied_seq(sk) - received;
 	}
 	return state;
 }
@@ -396,58 +479,6 @@ static __always_inline void transfer_message(struct transfer *transfer, struct t
 	messages_next(thread, regs, result < 0);
 }
 
-/* splice(2) out of a socket: `len` bytes went into a pipe, and no other hook
- * tells. */
-static __always_inline void spliced(struct sock *sk, struct sock_state *state,
-				    struct task_struct *task, __s32 fd, __u32 len)
-{
-	struct event_data data = {};
-
-	if (!len || (__s32)len < 0)
-		return;
-	if (!state->announced)
-		announce(sk, state, task, fd, 0);
-	if (task)
-		head_of_task(&data.head, task, EVENT_DATA, sizeof(data));
-	else
-		head_of_owner(&data.head, state, EVENT_DATA, sizeof(data));
-	data.conn = state->id;
-	data.offset = __sync_fetch_and_add(&state->moved[DIR_IN], len);
-	data.moved = len;
-	data.fd = fd;
-	data.op = OP_SPLICE;
-	data.dir = DIR_IN;
-	emit_gap(state, &data, len, GAP_SPLICE);
-}
-
-/* How much of the packet that waits next in a unix stream was read already. */
-static __always_inline __u32 unix_partly_read(struct sock *sk)
-{
-	struct sk_buff *next = BPF_CORE_READ(sk, sk_receive_queue.next);
-	struct unix_skb_parms *parms;
-
-	if (!next || (void *)next == (void *)sk + bpf_core_field_offset(struct sock, sk_receive_queue))
-		return 0;
-	parms = (void *)next + bpf_core_field_offset(struct sk_buff, cb);
-	return BPF_CORE_READ(parms, consumed);
-}
-
-/* Says what was spliced out of a unix stream since the last hook that had it. */
-static __always_inline void unix_splices_say(struct sock *sk, struct sock_state *state,
-					     struct task_struct *task)
-{
-	__u64 key = (__u64)sk, *sum;
-	__u32 len;
-
-	sum = bpf_map_lookup_elem(&unix_splices, &key);
-	if (!sum)
-		return;
-	/* Of its first packet a part was read otherwise, and counted. */
-	len = *sum - state->seq_in;
-	bpf_map_delete_elem(&unix_splices, &key);
-	spliced(sk, state, task, -1, len);
-}
-
 static __always_inline int moved(struct sock *sk, struct task_struct *task, int result, int flags,
 			    __u8 dir)
 {
@@ -464,26 +495,18 @@ static __always_inline int moved(struct sock *sk, struct task_struct *task, int 
 	if (!result && !is_empty_datagram(sk, dir))
 		return 0;
 
-	state = state_of(sk, task, kind_at_first_use(sk));
+	state = state_of(sk, task, kind_at_first_use(sk), dir == DIR_IN ? result : 0);
 	if (!state)
 		return 0;
 	if (!state->announced)
 		announce(sk, state, task, transfer.fd, 0);
-	if (sk->__sk_common.skc_family == AF_UNIX && sk->sk_type == SOCK_STREAM) {
-		if (unix_splices_wait)
-			unix_splices_say(sk, state, task);
-		if (dir == DIR_IN)
-			state->seq_in = unix_partly_read(sk);
-	}
-	if (sk->sk_protocol == IPPROTO_TCP && dir == DIR_IN) {
-		state->seq_in = copied_seq(sk);
-		if (flags & MSG_TRUNC)
-			transfer.gap = GAP_DISCARDED;
-	}
+	if (sk->sk_protocol == IPPROTO_TCP && dir == DIR_IN && flags & MSG_TRUNC)
+		transfer.gap = GAP_DISCARDED;
 
 	head_of_task(&data.head, task, EVENT_DATA, sizeof(data));
 	data.conn = state->id;
-	data.offset = __sync_fetch_and_add(&state->moved[dir & 1], result);
+	data.offset = dir == DIR_IN ? offset_in(sk, state, result, flags) :
+				      __sync_fetch_and_add(&state->moved[DIR_OUT], result);
 	data.moved = result;
 	data.fd = transfer.fd;
 	data.op = transfer.kind.op;

@@ -30,7 +30,6 @@ __u64 unplaced_bytes;
 __u32 reader_idle;        /* the reader sleeps without a timer: wake it */
 __u32 waiting_accepts;    /* accepted connections that nobody has used so far */
 __u32 targets_alive;
-__u32 unix_splices_wait;  /* something is in unix_splices, or was */
 __u64 next_conn = 1;
 
 struct {
@@ -76,8 +75,7 @@ struct sock_state {
 	__u64 moved[2], lost[2], lost_events[2];
 	__u32 pid, tid;        /* who opened it */
 	char comm[EVENT_COMM];
-	__u32 seq_in;          /* TCP: copied_seq after the last read that was counted;
-	                        * unix: of the packet that waits, what was read then */
+	__u32 seq_in;          /* TCP: copied_seq after the last read that was counted */
 	__u8 kind;
 	__u8 announced;        /* its EVENT_OPEN is in the ring */
 	__u8 reason;           /* enum close_reason so far */
@@ -100,15 +98,6 @@ struct {
 	__type(key, __u64);
 	__type(value, struct refused);
 } refused SEC(".maps");
-
-/* Bytes spliced out of unix streams, by the socket's address, until they are
- * said. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u64);
-	__type(value, __u64);
-} unix_splices SEC(".maps");
 
 /* What a thread is in the middle of. */
 struct thread_state {
@@ -232,7 +221,7 @@ static __always_inline void head_of_task(struct event *head, struct task_struct 
 	head_fill(head, type, size);
 	head->pid = pid_shown(task);
 	head->tid = tid_shown(task);
-	bpf_get_current_comm(head->comm, sizeof(head->comm));
+	__builtin_memcpy(head->comm, task->comm, sizeof(head->comm));
 }
 
 /* For what happens where the current thread has nothing to do with it. */

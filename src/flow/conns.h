@@ -15,6 +15,7 @@ struct conn_entry {
 	struct conn conn;          /* what others see; its texts point to those below */
 	struct list list;          /* live: most recently used first. closed: oldest first */
 	bool opened;               /* a FACT_OPEN has told of it */
+	bool begun[2];             /* where that stream began is known */
 	char transport[TRANSPORT_ROOM];
 	char local[ADDRESS_ROOM], remote[ADDRESS_ROOM];
 };

@@ -3,7 +3,8 @@
  *	stream.c     bytes and holes           conns.c      the table of connections
  *	life.c       open and close            address.c    their texts
  *	execs.c      launches                  names.c      the contract's words
- *	check.c      hostile events            processes.c  their number
+ *	holes.c      what moved unseen         processes.c  their number
+ *	check.c      hostile events
  *
  * A launch is held back until its texts have come, or its thread goes on without
  * them: the events of a thread come in order. A close may be told from an
@@ -28,6 +29,7 @@ struct flow *flow_new(flow_fact_fn *on_fact, void *context)
 	flow->context = context;
 	conns_init(&flow->conns);
 	execs_init(&flow->execs);
+	holes_init(&flow->holes);
 	processes_init(&flow->processes);
 	return flow;
 }
@@ -38,6 +40,7 @@ void flow_free(struct flow *flow)
 		return;
 	conns_free(&flow->conns);
 	execs_free(&flow->execs);
+	holes_free(&flow->holes);
 	processes_free(&flow->processes);
 	free(flow);
 }
@@ -110,6 +113,7 @@ static void end(struct flow *flow, const struct event_end *event)
 	int64_t duration = flow_elapsed(event->began, event->head.time);
 
 	execs_flush(flow);
+	holes_flush(flow);
 	unplaced(flow, event);
 	fact.summary = flow->sum;
 	fact.summary.events = event->events;
@@ -184,6 +188,8 @@ int flow_event(struct flow *flow, const struct event *event, size_t size)
 		flow->head = *event;
 		flow->head.comm[EVENT_COMM - 1] = '\0';
 		settle(flow, event);
+		if (flow->holes.count)
+			holes_expire(flow);
 		error = dispatch(flow, event);
 	}
 	if (error)

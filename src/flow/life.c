@@ -34,8 +34,10 @@ void life_open(struct flow *flow, const struct event_open *event)
 		open_failed(flow, event, entry);
 		return;
 	}
-	if (!entry)
+	if (!entry) {
 		entry = conns_add(&flow->conns, event->conn);
+		entry->begun[DIR_OUT] = entry->begun[DIR_IN] = true;
+	}
 	news = !entry->opened ||
 	       (event->kind != entry->conn.kind && event->kind != OPEN_EXISTING);
 	conn_describe(entry, event);
@@ -73,8 +75,10 @@ void life_close(struct flow *flow, const struct event_close *event)
 			return;
 		entry = conns_add(&flow->conns, event->conn);
 	}
-	for (int dir = 0; dir < 2; dir++)
+	for (int dir = 0; dir < 2; dir++) {
 		stream_lost(flow, entry, dir, event->lost[dir], event->lost_events[dir]);
+		stream_ends(flow, entry, dir, event->bytes[dir]);
+	}
 	if (entry->conn.closed)
 		return;
 	conns_close(&flow->conns, entry);

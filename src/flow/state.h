@@ -6,6 +6,7 @@
 #include "flow/conns.h"
 #include "flow/execs.h"
 #include "flow/flow.h"
+#include "flow/holes.h"
 #include "flow/processes.h"
 
 struct flow {
@@ -15,6 +16,7 @@ struct flow {
 	struct fact_summary sum;
 	struct conns conns;
 	struct execs execs;
+	struct holes holes;
 	struct processes processes;
 	struct address peer;       /* the last datagram's, and its text: they repeat */
 	char peer_text[ADDRESS_ROOM];
@@ -36,6 +38,9 @@ int64_t flow_elapsed(uint64_t from, uint64_t to);
 /* stream.c: bytes */
 void stream_data(struct flow *flow, const struct event_data *event);
 void stream_total(struct flow *flow, const struct event_total *event);
+/* Says that a stream had come so far, at its end or the trace's: what is missing
+ * up to there moved unseen. */
+void stream_ends(struct flow *flow, struct conn_entry *entry, int dir, uint64_t bytes);
 /* Says what was refused beyond what has been said. */
 void stream_lost(struct flow *flow, struct conn_entry *entry, int dir, uint64_t bytes,
 		 uint64_t events);

@@ -1,15 +1,16 @@
 /* The two streams of a connection. The kernel counts, for each direction, every
  * byte that moved (`offset`) and those it could not hand over because the ring
  * was full (`lost`). So a hole is said when `lost` has grown since it was last
- * said, and never because an offset is ahead: that may be the event of another
- * thread which is still to come. Whatever follows a hole, data, close or total,
- * carries the count, so that none is missed. */
+ * said. Whatever follows a hole, data, close or total, carries the count, so that
+ * none is missed. An offset that is ahead with nothing lost is another matter
+ * (holes.h). */
 #include "flow/state.h"
 
 void stream_lost(struct flow *flow, struct conn_entry *entry, int dir, uint64_t bytes,
 		 uint64_t events)
 {
 	struct conn *conn = &entry->conn;
+	uint64_t offset = conn->next[dir];
 	struct fact fact;
 
 	/* Less than before: an event that another thread's has overtaken. */
@@ -17,14 +18,15 @@ void stream_lost(struct flow *flow, struct conn_entry *entry, int dir, uint64_t 
 	events = events > conn->lost_events[dir] ? events - conn->lost_events[dir] : 0;
 	if (!bytes && !events)
 		return;
+	conn->next[dir] += bytes - holes_fill(flow, entry, dir, bytes, &offset);
+	entry->begun[dir] = true;
 	fact = fact_of_owner(FACT_LOSS, &flow->head, conn);
 	fact.loss = (struct fact_loss){
-		.dir = (uint8_t)dir, .has_dir = true, .offset = conn->next[dir],
+		.dir = (uint8_t)dir, .has_dir = true, .offset = offset,
 		.bytes = bytes, .events = events, .where = "ring",
 	};
 	conn->lost[dir] += bytes;
 	conn->lost_events[dir] += events;
-	conn->next[dir] += bytes;
 	flow->sum.bytes[dir] += bytes;
 	flow->sum.lost_bytes += bytes;
 	flow->sum.lost_events += events;
@@ -63,7 +65,16 @@ void stream_data(struct flow *flow, const struct event_data *event)
 	if (!entry)
 		entry = first_sight(flow, event);
 	conn = &entry->conn;
+	/* Without its beginning (it was forgotten, or never announced): from here. */
+	if (!entry->begun[dir]) {
+		conn->next[dir] = event->offset > event->lost ? event->offset - event->lost : 0;
+		entry->begun[dir] = true;
+	}
 	stream_lost(flow, entry, dir, event->lost, event->lost_events);
+	if (event->offset > conn->next[dir])
+		holes_open(flow, entry, dir, conn->next[dir], event->offset - conn->next[dir]);
+	else if (event->offset < conn->next[dir] && flow->holes.count)
+		holes_fill(flow, entry, dir, event->len, &(uint64_t){ 0 });
 	if (end > conn->next[dir])
 		conn->next[dir] = end;
 	flow->sum.bytes[dir] += event->len;
@@ -82,6 +93,18 @@ void stream_data(struct flow *flow, const struct event_data *event)
 	flow_emit(flow, &fact);
 }
 
+void stream_ends(struct flow *flow, struct conn_entry *entry, int dir, uint64_t bytes)
+{
+	struct conn *conn = &entry->conn;
+
+	holes_settle(flow, entry);
+	if (bytes <= conn->next[dir] || !entry->begun[dir])
+		return;
+	holes_open(flow, entry, dir, conn->next[dir], bytes - conn->next[dir]);
+	conn->next[dir] = bytes;
+	holes_settle(flow, entry);
+}
+
 void stream_total(struct flow *flow, const struct event_total *event)
 {
 	struct conn_entry *entry = conns_find(&flow->conns, event->conn);
@@ -93,7 +116,6 @@ void stream_total(struct flow *flow, const struct event_total *event)
 	}
 	for (int dir = 0; dir < 2; dir++) {
 		stream_lost(flow, entry, dir, event->lost[dir], event->lost_events[dir]);
-		if (event->bytes[dir] > entry->conn.next[dir])
-			entry->conn.next[dir] = event->bytes[dir];
+		stream_ends(flow, entry, dir, event->bytes[dir]);
 	}
 }

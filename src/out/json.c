@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "base/base64.h"
 #include "base/escape.h"
 
 #define SECOND 1000000000u

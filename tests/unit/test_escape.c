@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/escape.h"
 #include "output_check.h"
 #include "test.h"
@@ -143,39 +144,176 @@ TEST(text_random)
 		check_escape_text(data, mixed(data, 4000 + test_random(&state) % 5000, &state));
 }
 
-TEST(text_columns_wrap_and_count)
+static size_t hex_count(struct text text)
+{
+	struct buf shown = { 0 };
+	size_t count = 0;
+
+	reference_text(&shown, text);
+	for (size_t at = 0; at < shown.len; at++) {
+		count += shown.data[at] == '\\' && shown.data[at + 1] == 'x';
+		at += shown.data[at] == '\\';
+	}
+	buf_free(&shown);
+	return count;
+}
+
+static void reference_wrapped(struct buf *out, struct text text)
+{
+	size_t width = 100;
+
+	for (size_t i = 0; i < text.len; i++) {
+		struct buf byte = { 0 };
+
+		reference_text(&byte, (struct text){ text.data + i, 1 });
+		if (width + byte.len > 100) {
+			buf_string(out, i ? "\n    " : "    ");
+			width = 4;
+		}
+		buf_add(out, byte.data, byte.len);
+		width += byte.len;
+		buf_free(&byte);
+	}
+	buf_char(out, '\n');
+}
+
+static void reference_lines(struct buf *out, struct text text)
+{
+	const char *judged = text.data;
+
+	while (text.len) {
+		const char *newline = memchr(text.data, '\n', text.len);
+		size_t len = newline ? (size_t)(newline - text.data) : text.len;
+		size_t step = newline ? len + 1 : len, window = text.len < 512 ? text.len : 512;
+
+		if (text.data >= judged && hex_count((struct text){ text.data, len })) {
+			if (hex_count((struct text){ text.data, window }) * 10 > window * 3) {
+				reference_wrapped(out, text);
+				return;
+			}
+			judged = text.data + window;
+		}
+		if (newline && len && newline[-1] == '\r')
+			len--;
+		if (len)
+			buf_string(out, "    ");
+		reference_text(out, (struct text){ text.data, len });
+		buf_char(out, '\n');
+		text.data += step;
+		text.len -= step;
+	}
+}
+
+static void check_lines(const void *data, size_t len)
+{
+	struct text text = exact(data, len);
+	struct buf is = { 0 }, wanted = { 0 };
+
+	buf_string(&is, "before\n");
+	buf_string(&wanted, "before\n");
+	escape_lines(&is, text);
+	reference_lines(&wanted, text);
+	CHECK_BYTES(is.data, is.len, wanted.data, wanted.len);
+	CHECK(check_terminal(is.data, is.len, false));
+	CHECK(check_indent(is.data, is.len));
+	free((char *)text.data);
+	buf_free(&is);
+	buf_free(&wanted);
+}
+
+TEST(lines_known)
+{
+	static const struct { const char *in, *out; } known[] = {
+		{ "", "" }, { "a", "    a\n" }, { "a\r\nb", "    a\n    b\n" }, { "\n\r\n", "\n\n" },
+		{ "gr\xc3\xbc\xc3\x9f\n\ra\\\t\n", "    gr\xc3\xbc\xc3\x9f\n    \\ra\\\\\\t\n" },
+		{ "text\n\n\1\2\n\xc3\xbc", "    text\n\n    \\x01\\x02\\n\\xc3\\xbc\n" },
+		{ "long enough: \1\n", "    long enough: \\x01\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		struct buf out = { 0 };
+
+		escape_lines(&out, text_of(known[i].in));
+		CHECK_BYTES(out.data, out.len, known[i].out, strlen(known[i].out));
+		buf_free(&out);
+	}
+}
+
+TEST(lines_end_everywhere)
+{
+	static const char *const parts[] = { "\n", "\r\n", "\r", "\r\r\n", "\n\n", "\r\n\r\n", "\1\n", "\xc3\xbc\n" };
+	char data[120];
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		for (size_t at = 0; at < 50; at++)
+			for (size_t behind = 0; behind < 60; behind++) {
+				size_t len = strlen(parts[i]);
+
+				memset(data, 'a', sizeof(data));
+				memcpy(data + at, parts[i], len);
+				check_lines(data, at + len + behind);
+				memcpy(data + at + len + behind, parts[i], len);
+				check_lines(data, at + 2 * len + behind);
+			}
+}
+
+/* Each byte and the pairs that matter, alone and many at once. */
+TEST(lines_every_byte)
+{
+	char data[600];
+
+	for (int byte = 0; byte < 256; byte++)
+		for (size_t len = 0; len < sizeof(data); len += 1 + len / 8) {
+			memset(data, byte, sizeof(data));
+			check_lines(data, len);
+			for (size_t i = 0; i < len; i += 2)
+				data[i] = '\n';
+			check_lines(data, len);
+			for (size_t i = 0; i < len; i++)
+				data[i] = (char)(i % 7 ? 'a' : byte);
+			check_lines(data, len);
+		}
+}
+
+/* About as much binary as is still text, so that all of the judgement is met. */
+TEST(lines_random)
 {
 	uint64_t state = 2;
-	char data[300];
+	char data[13000];
 
-	for (int i = 0; i < 2000; i++) {
-		size_t len = mixed(data, test_random(&state) % sizeof(data), &state), escaped = 0;
-		size_t columns = 1 + test_random(&state) % 100;
-		struct text text = exact(data, len), left = text;
-		struct buf wrapped = { 0 }, whole = { 0 };
+	for (int i = 0; i < 3000; i++) {
+		size_t len = mixed(data, test_random(&state) % (i % 20 ? 1500 : sizeof(data)), &state);
+		size_t plain = test_random(&state) % 100, width = 1 + test_random(&state) % 1000;
 
-		while (left.len) {
-			size_t before = wrapped.len, width = 0;
-			size_t step = escape_text_columns(&wrapped, left, columns);
+		for (size_t at = 0; at < len; at++) {
+			uint64_t random = test_random(&state);
 
-			REQUIRE(step > 0 && step <= left.len);
-			for (size_t at = before; at < wrapped.len; at++)
-				width += (wrapped.data[at] & 0xc0) != 0x80;
-			CHECK(width <= columns || width <= 4);
-			left.data += step;
-			left.len -= step;
+			if (random % 100 < plain)
+				data[at] = (char)('a' + random / 100 % 26);
+			if (random / 3000 % width == 0)
+				data[at] = '\n';
 		}
-		escape_text(&whole, text);
-		CHECK_BYTES(wrapped.data, wrapped.len, whole.data, whole.len);
-		for (size_t at = 0; at < whole.len; at++) {
-			escaped += whole.data[at] == '\\' && whole.data[at + 1] == 'x';
-			at += whole.data[at] == '\\';
-		}
-		CHECK_EQ(escape_count(text), escaped);
-		free((char *)text.data);
-		buf_free(&wrapped);
-		buf_free(&whole);
+		check_lines(data, len);
 	}
+}
+
+/* Binary that begins anywhere near the edges of blocks, chunks and windows. */
+TEST(lines_turn_binary)
+{
+	static const size_t edges[] = { 16, 496, 512, 528, 1024, 4096, 8192 };
+	char data[9000];
+
+	for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
+		for (size_t at = edges[i] - 16; at < edges[i] + 20; at++)
+			for (size_t width = 5; width < 700; width += 1 + width / 2) {
+				memset(data, 'a', sizeof(data));
+				for (size_t newline = at % width; newline < at; newline += width)
+					data[newline] = '\n';
+				memset(data + at, 1, 400);
+				check_lines(data, at + 400);
+				data[0] = '\2';
+				check_lines(data, at + 700);
+			}
 }
 
 static void check_valid(const void *data, size_t len)
@@ -329,6 +467,20 @@ TEST(json_every_character)
 	}
 }
 
+TEST(text_every_character)
+{
+	char line[200 * 4];
+	size_t len = 0;
+
+	for (uint32_t code = 0; code < 0x110000; code++) {
+		len += encode(line + len, code);       /* and the surrogates */
+		if (len > sizeof(line) - 4 || code == 0x10ffff) {
+			check_escape_text(line, len);
+			len = 0;
+		}
+	}
+}
+
 TEST(json_known)
 {
 	struct buf out = { 0 };
@@ -419,8 +571,7 @@ TEST(nothing_in_nothing_out)
 	escape_text(&out, none);
 	escape_json(&out, none);
 	base64(&out, none);
-	CHECK_EQ(escape_text_columns(&out, none, 10), 0);
-	CHECK_EQ(escape_count(none), 0);
+	escape_lines(&out, none);
 	CHECK_EQ(out.len, 0);
 	CHECK(!out.failed);
 	buf_free(&out);
@@ -442,7 +593,8 @@ TEST(a_failed_buffer_stays_failed)
 	escape_text(&out, TEXT("x\n"));
 	escape_json(&out, TEXT("x\n"));
 	base64(&out, TEXT("x"));
-	CHECK_EQ(escape_text_columns(&out, TEXT("x"), 9), 1);
+	escape_lines(&out, TEXT("x\n"));
+	escape_lines(&out, TEXT("\1\n"));
 	CHECK_EQ(out.len, 0);
 	buf_free(&out);
 }

@@ -610,6 +610,45 @@ TEST(flow_cuts_a_launch_where_a_piece_is_missing)
 	trace_end(&trace);
 }
 
+TEST(flow_tells_what_moved_unseen)
+{
+	struct event_tick tick = { .head = head_of(EVENT_TICK, sizeof(tick), 1000000000) };
+	struct event_close close = close_event(1, 0, 0);
+	struct event_open open = open_event(1, OPEN_EXISTING);
+
+	trace_begin(&trace);
+	SEND(&trace, open);
+	CHECK_SAID(&trace, "open c1 existing tcp 10.0.0.2:5000 > 10.0.0.1:80\n");
+	say(&trace, 1, DIR_IN, 5, "world");
+	CHECK_SAID(&trace, "io c1 in 5+5 read 'world'\n");
+	SEND(&trace, tick);
+	CHECK_SAID(&trace, "io c1 in 0+5 ? '' gap=splice or zero copy\n");
+	close.bytes[DIR_IN] = 12;
+	SEND(&trace, close);
+	CHECK_SAID(&trace, "io c1 in 10+2 ? '' gap=splice or zero copy\nclose c1 0 > 12 closed here\n");
+	trace_end(&trace);
+}
+
+TEST(flow_takes_a_late_loss_for_what_is_missing)
+{
+	struct event_tick tick = { .head = head_of(EVENT_TICK, sizeof(tick), 1000000000) };
+	struct event_total total = {
+		.head = head_of(EVENT_TOTAL, sizeof(total), 1000), .conn = 1,
+	};
+
+	trace_begin(&trace);
+	say(&trace, 1, DIR_OUT, 0, "hello");
+	say(&trace, 1, DIR_OUT, 15, "world"); /* ten were refused, which is told later */
+	total.bytes[DIR_OUT] = 20;
+	total.lost[DIR_OUT] = 10;
+	total.lost_events[DIR_OUT] = 1;
+	SEND(&trace, total);
+	SEND(&trace, tick);
+	CHECK_SAID(&trace, "io c1 out 0+5 write 'hello'\nio c1 out 15+5 write 'world'\n"
+			   "loss c1 out 5+10 events=1\n");
+	trace_end(&trace);
+}
+
 TEST(flow_tells_a_launch_when_the_thread_goes_on)
 {
 	struct event_close close = close_event(1, 0, 0);

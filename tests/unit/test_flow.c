@@ -625,7 +625,7 @@ TEST(flow_tells_what_moved_unseen)
 	CHECK_SAID(&trace, "io c1 in 0+5 ? '' gap=splice or zero copy\n");
 	close.bytes[DIR_IN] = 12;
 	SEND(&trace, close);
-	CHECK_SAID(&trace, "io c1 in 10+2 ? '' gap=splice or zero copy\nclose c1 0 > 12 closed here\n");
+	CHECK_SAID(&trace, "io c1 in 10+2 ? '' gap=splice or zero copy\nclose c1 0 > 12 closed here duration=1100\n");
 	trace_end(&trace);
 }
 

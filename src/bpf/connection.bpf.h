@@ -110,8 +110,9 @@ static __always_inline void state_changes(struct sock *sk, struct sock_state *st
 		return;
 	}
 	/* These two are entered by who closes or shuts down, and by nobody else. */
-	if (to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK) {
-		if (!state->announced && is_traced(task)) {
+	if ((to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK) && is_traced(task)) {
+		state->used = 1;
+		if (!state->announced) {
 			state->pid = pid_shown(task);
 			state->tid = tid_shown(task);
 			bpf_probe_read_kernel_str(state->comm, sizeof(state->comm), task->comm);

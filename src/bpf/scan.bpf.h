@@ -113,6 +113,7 @@ int scan_files(struct bpf_iter__task_file *context)
 		if (!state)
 			return 0;
 	}
+	state->used = 1;
 	state->pid = pid_shown(task);
 	state->tid = state->pid;
 	bpf_probe_read_kernel_str(state->comm, sizeof(state->comm), task->comm);

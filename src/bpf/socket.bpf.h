@@ -249,6 +249,8 @@ static __always_inline __u64 unix_ahead(struct sock *sk, struct sock_state *stat
  * itself knows: by splice, or a receive without a copy, which no hook tells. */
 static __always_inline __u64 stream_ahead(struct sock *sk, struct sock_state *state)
 {
+	if (!state->used)
+		return 0; /* whoever reads it, we do not look at him */
 	if (sk->sk_protocol == IPPROTO_TCP)
 		return tcp_ahead(sk, state, copied_seq(sk));
 	if (sk->__sk_common.skc_family == AF_UNIX && sk->sk_type == SOCK_STREAM)
@@ -498,6 +500,7 @@ static __always_inline int moved(struct sock *sk, struct task_struct *task, int 
 	state = state_of(sk, task, kind_at_first_use(sk), dir == DIR_IN ? result : 0);
 	if (!state)
 		return 0;
+	state->used = 1;
 	if (!state->announced)
 		announce(sk, state, task, transfer.fd, 0);
 	if (sk->sk_protocol == IPPROTO_TCP && dir == DIR_IN && flags & MSG_TRUNC)

@@ -46,7 +46,7 @@ static void tell(struct flow *flow, const struct conn_entry *entry, int dir, uin
 
 	fact.io = (struct fact_io){
 		.dir = (uint8_t)dir, .fd = -1, .offset = offset, .len = len, .moved = len,
-		.gap = "splice or zero copy",
+		.gap = "unseen",
 	};
 	flow->sum.bytes[dir] += len;
 	flow->sum.gap_bytes += len;

@@ -1,7 +1,8 @@
 /* Bytes that moved and that no event told: an offset ahead of what was seen,
  * with nothing lost. Mostly another thread's event that is still to come, and
  * fills it; if it is not filled soon, the bytes took a way that no hook sees
- * (splice, a receive without a copy), and that is said at their place. */
+ * (splice, a receive without a copy, another process), and that is said at their
+ * place. */
 #ifndef GLASSTAP_FLOW_HOLES_H
 #define GLASSTAP_FLOW_HOLES_H
 

@@ -6,7 +6,7 @@ import time
 
 from lib import *
 
-GAPS = {"sendfile", "splice", "splice or zero copy", "io_uring", "discarded", "kernel"}
+GAPS = {"sendfile", "splice", "unseen", "io_uring", "discarded", "kernel"}
 
 
 def read_truth(path):

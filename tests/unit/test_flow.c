@@ -622,10 +622,10 @@ TEST(flow_tells_what_moved_unseen)
 	say(&trace, 1, DIR_IN, 5, "world");
 	CHECK_SAID(&trace, "io c1 in 5+5 read 'world'\n");
 	SEND(&trace, tick);
-	CHECK_SAID(&trace, "io c1 in 0+5 ? '' gap=splice or zero copy\n");
+	CHECK_SAID(&trace, "io c1 in 0+5 ? '' gap=unseen\n");
 	close.bytes[DIR_IN] = 12;
 	SEND(&trace, close);
-	CHECK_SAID(&trace, "io c1 in 10+2 ? '' gap=splice or zero copy\nclose c1 0 > 12 closed here duration=1100\n");
+	CHECK_SAID(&trace, "io c1 in 10+2 ? '' gap=unseen\nclose c1 0 > 12 closed here duration=1100\n");
 	trace_end(&trace);
 }
 

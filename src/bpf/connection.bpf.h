@@ -50,10 +50,12 @@ static __always_inline void connect_begins(struct sock *sk)
 		return;
 	connect_is_going(true);
 	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (state)
+	if (state) {
 		state_begin(state, task, OPEN_CONNECT, bpf_ktime_get_boot_ns());
-	else
+		state->used = 1;
+	} else {
 		count(&lost[LOST_UNTRACKED], 1);
+	}
 }
 
 static __always_inline void listen_begins(struct sock *sk)
@@ -109,7 +111,13 @@ static __always_inline void state_changes(struct sock *sk, struct sock_state *st
 			state->id = 0;
 		return;
 	}
-	/* These two are entered by who closes or shuts down, and by nobody else. */
+	/* These two are entered by who closes or shuts down, and by nobody else. A
+	 * process that exits is not traced any more by then. */
+	if ((to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK) && !state->used && !is_traced(task) &&
+	    !(task->flags & PF_EXITING)) {
+		state->id = 0; /* somebody else has accepted it */
+		return;
+	}
 	if ((to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK) && is_traced(task)) {
 		state->used = 1;
 		if (!state->announced) {

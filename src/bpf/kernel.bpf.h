@@ -323,6 +323,7 @@ struct user_sockaddr {
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define S_IFIFO 0010000
+#define PF_EXITING 0x4
 #define PF_IO_WORKER 0x10
 #define PF_KTHREAD 0x200000
 #define SIGNAL_GROUP_EXIT 4

@@ -31,7 +31,7 @@ struct trace {
 static char trace_payload[EVENT_PIECE];
 
 __attribute__((format(printf, 2, 3)))
-static void trace_say(struct trace *trace, const char *format, ...)
+static inline void trace_say(struct trace *trace, const char *format, ...)
 {
 	va_list arguments;
 
@@ -43,7 +43,7 @@ static void trace_say(struct trace *trace, const char *format, ...)
 		trace->len = sizeof(trace->log) - 1;
 }
 
-static void trace_text(struct trace *trace, const char *before, struct text text)
+static inline void trace_text(struct trace *trace, const char *before, struct text text)
 {
 	if (!text.len)
 		return;
@@ -54,7 +54,7 @@ static void trace_text(struct trace *trace, const char *before, struct text text
 
 static const char *const trace_dirs[] = { "out", "in" };
 
-static void trace_open(struct trace *trace, const struct fact *fact)
+static inline void trace_open(struct trace *trace, const struct fact *fact)
 {
 	const struct conn *conn = fact->conn;
 
@@ -67,7 +67,7 @@ static void trace_open(struct trace *trace, const struct fact *fact)
 		trace_say(trace, " error=%u", fact->open.error);
 }
 
-static void trace_close(struct trace *trace, const struct fact_close *close)
+static inline void trace_close(struct trace *trace, const struct fact_close *close)
 {
 	trace_say(trace, " %" PRIu64 " > %" PRIu64, close->bytes[0], close->bytes[1]);
 	if (close->reason)
@@ -76,7 +76,7 @@ static void trace_close(struct trace *trace, const struct fact_close *close)
 		trace_say(trace, " duration=%" PRId64, close->duration);
 }
 
-static void trace_exec(struct trace *trace, const struct fact_exec *exec)
+static inline void trace_exec(struct trace *trace, const struct fact_exec *exec)
 {
 	trace_text(trace, " ", exec->filename);
 	trace_text(trace, " in ", exec->cwd);
@@ -84,7 +84,7 @@ static void trace_exec(struct trace *trace, const struct fact_exec *exec)
 	trace_say(trace, " %zu/%" PRIu64, exec->argv.len, exec->argv_len);
 }
 
-static void trace_details(struct trace *trace, const struct fact *fact)
+static inline void trace_details(struct trace *trace, const struct fact *fact)
 {
 	switch (fact->type) {
 	case FACT_IO:
@@ -118,7 +118,7 @@ static void trace_details(struct trace *trace, const struct fact *fact)
 	}
 }
 
-static void trace_fact(void *context, const struct fact *fact)
+static inline void trace_fact(void *context, const struct fact *fact)
 {
 	static const char *const names[] = { "io", "open", "close", "exec", "exit", "loss",
 					     "summary" };
@@ -150,13 +150,13 @@ static void trace_fact(void *context, const struct fact *fact)
 	trace_say(trace, "\n");
 }
 
-static void trace_begin(struct trace *trace)
+static inline void trace_begin(struct trace *trace)
 {
 	memset(trace, 0, sizeof(*trace));
 	trace->flow = flow_new(trace_fact, trace);
 }
 
-static void trace_end(struct trace *trace)
+static inline void trace_end(struct trace *trace)
 {
 	flow_free(trace->flow);
 	trace->flow = NULL;
@@ -169,7 +169,7 @@ static void trace_end(struct trace *trace)
 		(trace)->len = 0;                                              \
 	} while (0)
 
-static struct event head_of(uint16_t type, size_t size, uint64_t time)
+static inline struct event head_of(uint16_t type, size_t size, uint64_t time)
 {
 	return (struct event){ .size = (uint32_t)size, .type = type, .time = time, .pid = PID,
 			       .tid = PID, .comm = "prog" };
@@ -180,7 +180,7 @@ static struct event head_of(uint16_t type, size_t size, uint64_t time)
 	flow_event((trace)->flow, &(event).head, (event).head.size)
 
 /* The event and its payload in memory of just that size. */
-static int send_with(struct trace *trace, struct event *event, size_t size, const void *payload,
+static inline int send_with(struct trace *trace, struct event *event, size_t size, const void *payload,
 		     size_t len)
 {
 	char *bytes = malloc(size + len);
@@ -195,7 +195,7 @@ static int send_with(struct trace *trace, struct event *event, size_t size, cons
 	return result;
 }
 
-static struct event_data data_event(uint64_t conn, int dir, uint64_t offset, uint64_t len)
+static inline struct event_data data_event(uint64_t conn, int dir, uint64_t offset, uint64_t len)
 {
 	return (struct event_data){
 		.head = head_of(EVENT_DATA, 0, 1000), .conn = conn, .offset = offset, .len = len,
@@ -204,23 +204,23 @@ static struct event_data data_event(uint64_t conn, int dir, uint64_t offset, uin
 	};
 }
 
-static int send_data(struct trace *trace, struct event_data event, const char *payload)
+static inline int send_data(struct trace *trace, struct event_data event, const char *payload)
 {
 	return send_with(trace, &event.head, sizeof(event), payload ? payload : trace_payload,
 			 event.captured);
 }
 
-static int say(struct trace *trace, uint64_t conn, int dir, uint64_t offset, const char *text)
+static inline int say(struct trace *trace, uint64_t conn, int dir, uint64_t offset, const char *text)
 {
 	return send_data(trace, data_event(conn, dir, offset, strlen(text)), text);
 }
 
-static struct address ip4(uint8_t last, uint16_t port)
+static inline struct address ip4(uint8_t last, uint16_t port)
 {
 	return (struct address){ .family = AF_INET, .port = port, .ip = { 10, 0, 0, last } };
 }
 
-static struct event_open open_event(uint64_t conn, int kind)
+static inline struct event_open open_event(uint64_t conn, int kind)
 {
 	return (struct event_open){
 		.head = head_of(EVENT_OPEN, sizeof(struct event_open), 1000), .conn = conn,
@@ -229,7 +229,7 @@ static struct event_open open_event(uint64_t conn, int kind)
 	};
 }
 
-static struct event_close close_event(uint64_t conn, uint64_t out, uint64_t in)
+static inline struct event_close close_event(uint64_t conn, uint64_t out, uint64_t in)
 {
 	return (struct event_close){
 		.head = head_of(EVENT_CLOSE, sizeof(struct event_close), 2000), .conn = conn,
@@ -237,7 +237,7 @@ static struct event_close close_event(uint64_t conn, uint64_t out, uint64_t in)
 	};
 }
 
-static int send_exec(struct trace *trace, uint32_t filename, uint32_t cwd, uint32_t argv)
+static inline int send_exec(struct trace *trace, uint32_t filename, uint32_t cwd, uint32_t argv)
 {
 	struct event_exec event = {
 		.head = head_of(EVENT_EXEC, sizeof(event), 1000), .start = 500, .ppid = 1,
@@ -248,7 +248,7 @@ static int send_exec(struct trace *trace, uint32_t filename, uint32_t cwd, uint3
 	return SEND(trace, event);
 }
 
-static int send_text(struct trace *trace, uint32_t kind, uint32_t done, const char *text,
+static inline int send_text(struct trace *trace, uint32_t kind, uint32_t done, const char *text,
 		     size_t len, bool unread)
 {
 	struct event_text event = {
@@ -260,7 +260,7 @@ static int send_text(struct trace *trace, uint32_t kind, uint32_t done, const ch
 	return send_with(trace, &event.head, sizeof(event), text, len);
 }
 
-static int send_end(struct trace *trace, struct event_end event)
+static inline int send_end(struct trace *trace, struct event_end event)
 {
 	event.head = head_of(EVENT_END, sizeof(event), 5000);
 	event.began = 1000;

@@ -492,7 +492,12 @@ static __always_inline int moved(struct sock *sk, struct task_struct *task, int 
 	transfer_find(&transfer, task, regs, sk, dir);
 	if (transfer.gap == GAP_NONE && transfer.kind.shape == SHAPE_MESSAGES)
 		transfer_message(&transfer, task, regs, result);
-	if (result < 0 || (dir == DIR_IN && flags & (MSG_PEEK | MSG_ERRQUEUE)))
+	if (dir == DIR_IN && flags & (MSG_PEEK | MSG_ERRQUEUE)) {
+		/* Its sender must not be taken for that of a later one. */
+		peer_of_receive(&data.peer, task);
+		return 0;
+	}
+	if (result < 0)
 		return 0;
 	if (!result && !is_empty_datagram(sk, dir))
 		return 0;

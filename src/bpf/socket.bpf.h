@@ -461,6 +461,26 @@ static __always_inline void transfer_find(struct transfer *transfer, struct task
 	transfer->gap = transfer->kind.op == OP_SENDFILE ? GAP_SENDFILE : GAP_NONE;
 }
 
+/* Was no more than a part of this message sent? Then the call ends with it. */
+__noinline int message_is_cut(__u64 message, __u64 sent)
+{
+	struct user_msghdr header;
+	struct user_iovec entry;
+
+	if (bpf_probe_read_user(&header, sizeof(header), (void *)message))
+		return 0;
+	for (__u32 i = 0; i < MAX_IOVECS; i++) {
+		if (i >= header.iov_count ||
+		    bpf_probe_read_user(&entry, sizeof(entry),
+					(void *)(header.iov + i * sizeof(entry))))
+			return 0;
+		if (entry.len > sent)
+			return 1;
+		sent -= entry.len;
+	}
+	return 0;
+}
+
 /* Which of the call's messages it is; updates the count. */
 static __always_inline void transfer_message(struct transfer *transfer, struct task_struct *task,
 					     struct pt_regs *regs, int result)
@@ -478,7 +498,8 @@ static __always_inline void transfer_message(struct transfer *transfer, struct t
 		thread->unsure = 1;
 	if (thread->unsure)
 		transfer->gap = GAP_UNPLACED;
-	messages_next(thread, regs, result < 0);
+	messages_next(thread, regs, result < 0 || (transfer->kind.op == OP_SENDMMSG &&
+						   message_is_cut(transfer->message, result)));
 }
 
 static __always_inline int moved(struct sock *sk, struct task_struct *task, int result, int flags,

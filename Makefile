@@ -43,13 +43,13 @@ CFLAGS ?= -O2 -g
 COMPILE = $(CC) -std=gnu17 $(CPPFLAGS) $(CFLAGS) $(WARN) $(CHECKS) -fPIE \
 	-fstack-protector-strong -MMD -MP
 LINK = $(CC) $(CFLAGS) $(CHECKS) -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS)
-LIBS := -lbpf -lelf -lz
+LIBS := -lbpf -lelf -lz -lcrypto
 
 BPF_FLAGS := -O2 -g -target bpf -mcpu=v3 -D__BPF__ -D__TARGET_ARCH_$(BPF_ARCH) -Isrc -Isrc/bpf \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch) \
 	-Wall -Werror
 
-SOURCES := $(sort $(wildcard $(addsuffix /*.c,src src/base src/flow src/out src/source)))
+SOURCES := $(sort $(wildcard $(addsuffix /*.c,src src/base src/flow src/out src/source src/sym src/tls)))
 OBJECTS := $(SOURCES:%.c=$(B)/%.o)
 PARTS := $(filter-out $(B)/src/main.o,$(OBJECTS))
 SKELETON := build/bpf/glasstap.skel.h

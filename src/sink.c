@@ -12,6 +12,7 @@
 #include "flow/flow.h"
 #include "out/out.h"
 #include "source/record.h"
+#include "tls/tls.h"
 
 #define FLUSH_AT (64u << 10)
 #define PIPE_ATOM 4096         /* a pipe that polls as writable takes so much at once */
@@ -29,6 +30,7 @@ struct target {
 struct sink {
 	const struct options *options;
 	struct flow *flow;
+	struct tls *tls;
 	struct record *record;
 	const char *record_path;
 	struct target targets[MAX_OUTPUTS];
@@ -119,6 +121,13 @@ static void on_fact(void *context, const struct fact *fact)
 	}
 }
 
+static void on_flow_fact(void *context, const struct fact *fact)
+{
+	struct sink *sink = context;
+
+	tls_fact(sink->tls, fact);
+}
+
 static bool wants_colour(const struct options *options, int fd)
 {
 	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
@@ -198,10 +207,15 @@ struct sink *sink_open(const struct options *options, const struct source_info *
 	if (sink) {
 		sink->options = options;
 		sink->interrupt = -1;
-		sink->flow = flow_new(on_fact, sink);
+		sink->flow = flow_new(on_flow_fact, sink);
+		sink->tls = tls_new(true, on_fact, sink);
 	}
-	if (!sink || !sink->flow) {
+	if (!sink || !sink->flow || !sink->tls) {
 		failure_set(failure, -ENOMEM, "no memory");
+		if (sink) {
+			flow_free(sink->flow);
+			tls_free(sink->tls);
+		}
 		free(sink);
 		return NULL;
 	}
@@ -291,6 +305,7 @@ int sink_close(struct sink *sink, struct failure *failure)
 		failure_set(failure, error, "cannot write to %s: %s%s", sink->error_path,
 			    strerror(-error), error == -ENOSPC ? "; what was written so far is whole" : "");
 	flow_free(sink->flow);
+	tls_free(sink->tls);
 	free(sink);
 	return error;
 }

@@ -1,5 +1,5 @@
 /* The views: which facts each shows. Losses and the sums belong to all. */
-#include "flow/flow.h"
+#include "fact.h"
 #include "opts.h"
 
 #define SHOW(fact) (1u << FACT_##fact)

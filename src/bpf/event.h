@@ -35,6 +35,7 @@ enum event_type {
 	EVENT_TICK = 7,        /* from the reader: nothing older than this is still to come */
 	EVENT_END = 8,         /* from the reader: the sums, last in every trace */
 	EVENT_TOTAL = 9,       /* from the reader: how far a connection had come at the end */
+	EVENT_SECRET = 10,     /* a key of TLS, at its birth or found later */
 	EVENT_TYPE_COUNT
 };
 
@@ -198,6 +199,30 @@ struct event_tick {
 	struct event head;
 };
 
+enum secret_source {
+	SECRET_BIRTH = 1,      /* seen where the program made it */
+	SECRET_MEMORY = 2      /* found in its memory */
+};
+
+#define SECRET_LABEL 40
+#define SECRET_RANDOM 32
+#define SECRET_MAX 64
+
+/* A traffic secret of TLS 1.3 or a master secret of TLS 1.2. Which connection it
+ * belongs to is not said: only a record that it decrypts proves that. */
+struct event_secret {
+	struct event head;
+	char label[SECRET_LABEL]; /* as in a key log, ends in NUL: "CLIENT_RANDOM" (the master
+	                           * secret), "CLIENT_TRAFFIC_SECRET_0"...; "": a traffic secret
+	                           * of TLS 1.3, of which is not known */
+	__u8 random[SECRET_RANDOM]; /* the client's */
+	__u8 secret[SECRET_MAX];
+	__u8 random_len;       /* 0 unknown, or 32 */
+	__u8 secret_len;
+	__u8 source;
+	__u8 pad[5];
+};
+
 /* Where events were refused, by what they were. */
 enum lost_kind {
 	LOST_DATA = 0,         /* also in the connections' own counts */
@@ -213,6 +238,7 @@ struct event_end {
 	__u64 events;          /* read from the ring */
 	__u64 lost[LOST_KINDS];
 	__u64 unplaced_bytes;  /* refused, of connections that are gone */
+	__u64 lost_secrets;    /* not in recordings of glasstap 0.1.0: then 0 */
 };
 
 #ifndef __BPF__
@@ -225,6 +251,7 @@ _Static_assert(sizeof(struct event_total) == 40 + 8 + 48, "layout");
 _Static_assert(sizeof(struct event_exec) == 40 + 8 + 8 + 12 + 4, "layout");
 _Static_assert(sizeof(struct event_text) == 56, "layout");
 _Static_assert(sizeof(struct event_exit) == 56, "layout");
-_Static_assert(sizeof(struct event_end) == 40 + 16 + 8 * LOST_KINDS + 8, "layout");
+_Static_assert(sizeof(struct event_secret) == 40 + SECRET_LABEL + SECRET_RANDOM + SECRET_MAX + 8, "layout");
+_Static_assert(sizeof(struct event_end) == 40 + 16 + 8 * LOST_KINDS + 16, "layout");
 #endif
 #endif

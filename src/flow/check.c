@@ -1,5 +1,6 @@
 #include "flow/check.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -45,6 +46,14 @@ static bool check_exit(const struct event_exit *event)
 	return event->status <= 0xffff && (event->status & 0x7f) != 0x7f;
 }
 
+static bool check_secret(const struct event_secret *event)
+{
+	return !event->label[SECRET_LABEL - 1] &&
+	       (event->random_len == 0 || event->random_len == SECRET_RANDOM) &&
+	       event->secret_len > 0 && event->secret_len <= SECRET_MAX &&
+	       event->source >= SECRET_BIRTH && event->source <= SECRET_MEMORY;
+}
+
 /* What follows the struct is checked with the struct's own members, and those
  * only once it is known to be there. */
 static const size_t sizes[] = {
@@ -55,8 +64,9 @@ static const size_t sizes[] = {
 	[EVENT_TEXT] = sizeof(struct event_text),
 	[EVENT_EXIT] = sizeof(struct event_exit),
 	[EVENT_TICK] = sizeof(struct event_tick),
-	[EVENT_END] = sizeof(struct event_end),
+	[EVENT_END] = offsetof(struct event_end, lost_secrets),
 	[EVENT_TOTAL] = sizeof(struct event_total),
+	[EVENT_SECRET] = sizeof(struct event_secret),
 };
 _Static_assert(sizeof(sizes) / sizeof(sizes[0]) == EVENT_TYPE_COUNT, "a type has no size");
 
@@ -70,7 +80,8 @@ bool check_event(const struct event *event, size_t size)
 		return check_data((const struct event_data *)event, size);
 	if (event->type == EVENT_TEXT)
 		return check_text((const struct event_text *)event, size);
-	if (size != sizes[event->type])
+	if (size != sizes[event->type] &&
+	    !(event->type == EVENT_END && size == sizeof(struct event_end)))
 		return false;
 	switch (event->type) {
 	case EVENT_OPEN:
@@ -79,6 +90,8 @@ bool check_event(const struct event *event, size_t size)
 		return check_close((const struct event_close *)event);
 	case EVENT_EXIT:
 		return check_exit((const struct event_exit *)event);
+	case EVENT_SECRET:
+		return check_secret((const struct event_secret *)event);
 	}
 	return true;
 }

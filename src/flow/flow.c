@@ -19,7 +19,7 @@
 #include "flow/check.h"
 #include "flow/state.h"
 
-struct flow *flow_new(flow_fact_fn *on_fact, void *context)
+struct flow *flow_new(fact_fn *on_fact, void *context)
 {
 	struct flow *flow = calloc(1, sizeof(*flow));
 
@@ -118,10 +118,25 @@ static void end(struct flow *flow, const struct event_end *event)
 	fact.summary = flow->sum;
 	fact.summary.events = event->events;
 	memcpy(fact.summary.lost, event->lost, sizeof(event->lost));
+	if (event->head.size == sizeof(*event))
+		fact.summary.lost_secrets = event->lost_secrets;
 	fact.summary.evicted = flow->conns.evicted;
 	fact.summary.conns = flow->conns.seen;
 	fact.summary.processes = flow->processes.seen;
 	fact.summary.duration = duration < 0 ? 0 : (uint64_t)duration;
+	flow_emit(flow, &fact);
+}
+
+static void secret(struct flow *flow, const struct event_secret *event)
+{
+	struct fact fact = fact_of(FACT_SECRET, &flow->head, NULL);
+
+	fact.secret = (struct fact_secret){
+		.label = event->label,
+		.random = { (const char *)event->random, event->random_len },
+		.secret = { (const char *)event->secret, event->secret_len },
+		.via = event->source == SECRET_MEMORY ? "memory" : "births",
+	};
 	flow_emit(flow, &fact);
 }
 
@@ -175,6 +190,9 @@ static int dispatch(struct flow *flow, const struct event *event)
 		break;
 	case EVENT_TOTAL:
 		stream_total(flow, (const struct event_total *)event);
+		break;
+	case EVENT_SECRET:
+		secret(flow, (const struct event_secret *)event);
 		break;
 	}
 	return 0;

@@ -10,7 +10,7 @@
 #include "flow/processes.h"
 
 struct flow {
-	flow_fact_fn *on_fact;
+	fact_fn *on_fact;
 	void *context;
 	struct event head;         /* of the event at hand; comm ends in NUL */
 	struct fact_summary sum;

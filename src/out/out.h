@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "flow/flow.h"
+#include "fact.h"
 
 struct out_options {
 	uint64_t clock_offset;     /* realtime - boottime, ns: fact.time + this is UTC since 1970 */

@@ -453,9 +453,10 @@ static void (*const writers[FACT_TYPES])(struct buf *, const struct out_options 
 					 const struct fact *) = {
 	[FACT_IO] = add_io, [FACT_OPEN] = add_open, [FACT_CLOSE] = add_close,
 	[FACT_EXEC] = add_exec, [FACT_EXIT] = add_exit, [FACT_LOSS] = add_loss,
-	[FACT_SUMMARY] = add_nothing
+	[FACT_SUMMARY] = add_nothing, [FACT_SECRET] = add_nothing, [FACT_TLS] = add_nothing,
+	[FACT_PLAINTEXT] = add_nothing
 };
-_Static_assert(FACT_TYPES == FACT_SUMMARY + 1, "a writer for each");
+_Static_assert(FACT_TYPES == FACT_PLAINTEXT + 1, "a writer for each");
 
 void text_fact(struct buf *out, const struct out_options *options, const struct fact *fact)
 {

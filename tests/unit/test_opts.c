@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
-#include "flow/flow.h"
+#include "fact.h"
 #include "test.h"
 
 #define MAX_WORDS 600

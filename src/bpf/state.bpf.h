@@ -18,6 +18,7 @@ const volatile __u64 data_limit = ~0ULL;  /* ring fill above which data is refus
 const volatile bool trace_all = false;
 const volatile bool follow = true;
 const volatile bool by_name = false;
+const volatile bool births = false;       /* keys of TLS are taken where they are made */
 
 /* Set by scan_self, before anything is attached. */
 __u32 self_tgid;          /* glasstap, in the kernel's own numbering */
@@ -31,6 +32,10 @@ __u32 reader_idle;        /* the reader sleeps without a timer: wake it */
 __u32 waiting_accepts;    /* accepted connections that nobody has used so far */
 __u32 targets_alive;
 __u64 next_conn = 1;
+__u64 lost_secrets;
+__u64 notices_sent, notices_lost;
+__u64 notices_done[NOTICE_SLOTS]; /* by number modulo: written by the reader */
+__u64 holds, holds_expired, held_ns;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

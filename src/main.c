@@ -228,6 +228,13 @@ static int linger(struct trace *trace)
 	return got < 0 ? got : 0;
 }
 
+/* From another thread: one call for one line. */
+static void say_probes(void *context, const char *line)
+{
+	(void)context;
+	fprintf(stderr, "glasstap: %s\n", line);
+}
+
 static int open_live(struct trace *trace, struct failure *failure)
 {
 	const struct options *options = trace->options;
@@ -244,11 +251,14 @@ static int open_live(struct trace *trace, struct failure *failure)
 		.sockets = options->view->facts & (1u << FACT_IO | 1u << FACT_OPEN | 1u << FACT_CLOSE),
 		.snap = options->snap,
 		.ring = options->ring,
+		.tls = options->view->facts &
+		       (1u << FACT_TLS | 1u << FACT_PLAINTEXT | 1u << FACT_SECRET),
+		.say = options->verbose ? say_probes : NULL,
 	};
 
 	for (size_t i = 0; i < options->output_count; i++)
 		if (!strcmp(options->outputs[i].format, "gtap"))
-			data = live.sockets = true;
+			data = live.sockets = live.tls = true;
 	/* A view without data still counts every byte. */
 	if (!data)
 		live.snap = 0;
@@ -290,6 +300,7 @@ static int run(struct trace *trace, struct failure *failure)
 	if (live_scan(trace->live, failure))
 		return -1;
 	if (options->command) {
+		live_command(trace->live, options->command);
 		error = command_go(&trace->command, options->command, failure);
 		if (error)
 			return error;

@@ -147,11 +147,15 @@ static __always_inline __u64 short_string(__u64 from)
 #define WORD4(a, b, c, d) ((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24)
 #define WORD6(a, b, c, d, e, f) (WORD4(a, b, c, d) | (__u64)(e) << 32 | (__u64)(f) << 40)
 
-static __always_inline void param_take(struct derivation *derivation, const struct user_param *param)
+/* Not static: verified by itself, not once for every way through the loop. */
+__noinline int param_take(struct derivation *derivation, const struct user_param *param)
 {
-	__u64 name = short_string(param->key);
 	char label[3] = {};
+	__u64 name;
 
+	if (!derivation || !param)
+		return 0;
+	name = short_string(param->key);
 	if (name == WORD4('k', 'e', 'y', 0) || name == WORD6('s', 'e', 'c', 'r', 'e', 't')) {
 		derivation->key = param->data;
 		derivation->key_len = param->size;
@@ -167,6 +171,7 @@ static __always_inline void param_take(struct derivation *derivation, const stru
 			derivation->seeds = i + 1;
 		}
 	}
+	return 0;
 }
 
 /* TLS 1.2: PRF(master, "key expansion" + server random + client random). */

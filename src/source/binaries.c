@@ -66,10 +66,22 @@ static void forget(struct binaries *binaries, struct binary *binary)
 
 void binaries_free(struct binaries *binaries)
 {
+	struct uprobes *probed[MAX_PROBED_FILES];
+	size_t count = 0;
+
 	if (!binaries)
 		return;
-	while (!list_empty(&binaries->used))
-		forget(binaries, LIST_ITEM(binaries->used.next, struct binary, used));
+	while (!list_empty(&binaries->used)) {
+		struct binary *binary = LIST_ITEM(binaries->used.next, struct binary, used);
+
+		if (binary->uprobes && count < MAX_PROBED_FILES) {
+			probed[count++] = binary->uprobes;
+			binary->uprobes = NULL;
+			binaries->probed--;
+		}
+		forget(binaries, binary);
+	}
+	uprobes_free_all(probed, count);
 	map_free(&binaries->by_key);
 	free(binaries);
 }

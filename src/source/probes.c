@@ -40,6 +40,8 @@ struct pids {
 
 struct probes {
 	struct glasstap_bpf *bpf;
+	void (*say)(void *context, const char *line);
+	void *context;
 	struct binaries *binaries;
 	struct ring notices;
 	int epoll, stop;
@@ -58,6 +60,7 @@ void probes_choose(struct glasstap_bpf *bpf, const struct btf *kernel, bool want
 					    BTF_KIND_FUNC) > 0;
 
 	/* With one processor there is nobody to place probes while another waits. */
+	if (getenv("NOHOLD")) holds = false;
 	holds = holds && wanted && sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	bpf->rodata->births = wanted;
 	bpf_program__set_autoload(bpf->progs.on_probe, wanted);
@@ -281,6 +284,8 @@ struct probes *probes_open(struct glasstap_bpf *bpf, void (*say)(void *context, 
 
 	if (probes) {
 		probes->bpf = bpf;
+		probes->say = say;
+		probes->context = context;
 		probes->epoll = probes->stop = -1;
 		pthread_mutex_init(&probes->lock, NULL);
 		probes->binaries = binaries_new(bpf->progs.on_probe, bpf_map__fd(bpf->maps.known),
@@ -300,14 +305,30 @@ struct probes *probes_open(struct glasstap_bpf *bpf, void (*say)(void *context, 
 	return probes;
 }
 
+static void say_holds(const struct probes *probes)
+{
+	uint64_t holds = probes->bpf->bss->holds;
+	char line[160];
+
+	if (!holds || !probes->say)
+		return;
+	snprintf(line, sizeof(line),
+		 "%lu launches waited for their probes, %.1f ms on average; for %lu they came late",
+		 (unsigned long)holds, (double)probes->bpf->bss->held_ns / (double)holds / 1e6,
+		 (unsigned long)probes->bpf->bss->holds_expired);
+	probes->say(probes->context, line);
+}
+
 void probes_close(struct probes *probes)
 {
 	uint64_t one = 1;
 
 	if (!probes)
 		return;
-	if (probes->running && write(probes->stop, &one, sizeof(one)) == sizeof(one))
+	if (probes->running && write(probes->stop, &one, sizeof(one)) == sizeof(one)) {
 		pthread_join(probes->thread, NULL);
+		say_holds(probes);
+	}
 	binaries_free(probes->binaries);
 	ring_close(&probes->notices);
 	if (probes->epoll >= 0)

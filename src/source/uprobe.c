@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,4 +145,39 @@ void uprobes_free(struct uprobes *uprobes)
 	for (size_t i = 0; i < uprobes->link_count; i++)
 		close(uprobes->links[i]);
 	free(uprobes);
+}
+
+#define FREEING_THREADS 16
+
+struct freeing {
+	struct uprobes **all;
+	size_t count, first;
+};
+
+static void *free_some(void *context)
+{
+	const struct freeing *freeing = context;
+
+	for (size_t i = freeing->first; i < freeing->count; i += FREEING_THREADS)
+		uprobes_free(freeing->all[i]);
+	return NULL;
+}
+
+void uprobes_free_all(struct uprobes **all, size_t count)
+{
+	struct freeing freeing[FREEING_THREADS];
+	pthread_t threads[FREEING_THREADS];
+	bool started[FREEING_THREADS] = {};
+
+	for (size_t i = 0; i < FREEING_THREADS && i < count; i++) {
+		freeing[i] = (struct freeing){ all, count, i };
+		/* The last part is this thread's own work. */
+		started[i] = i + 1 < count && i + 1 < FREEING_THREADS &&
+			     !pthread_create(&threads[i], NULL, free_some, &freeing[i]);
+		if (!started[i])
+			free_some(&freeing[i]);
+	}
+	for (size_t i = 0; i < FREEING_THREADS && i < count; i++)
+		if (started[i])
+			pthread_join(threads[i], NULL);
 }

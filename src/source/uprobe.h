@@ -30,4 +30,8 @@ struct uprobes *uprobes_attach(const struct bpf_program *program, int file, stru
 			       size_t count, struct failure *failure);
 void uprobes_free(struct uprobes *uprobes);
 
+/* The same of many, in the time that one takes: the kernel waits at each until
+ * nobody can be inside its program any more. */
+void uprobes_free_all(struct uprobes **all, size_t count);
+
 #endif

@@ -1,4 +1,4 @@
-/* The reading end of a BPF ring buffer. */
+/* The reading end of the ring of src/bpf/ring.bpf.h. */
 #ifndef GLASSTAP_RING_H
 #define GLASSTAP_RING_H
 
@@ -6,15 +6,17 @@
 #include <stdint.h>
 
 struct ring {
-	int map;
 	size_t size;               /* bytes, a power of two */
-	unsigned long *consumer;   /* written here, read by the kernel */
-	const unsigned long *producer;
-	const char *data;          /* mapped twice, end to end: no record wraps */
+	size_t room;               /* with what is behind it */
+	uint64_t secret;           /* what marks a record */
+	const volatile uint64_t *head; /* in the programs' own memory */
+	volatile uint64_t *tail;
+	const char *data;
 };
 
-/* Not 0: the kernel's errno. */
-int ring_open(struct ring *ring, int map, size_t size);
+/* Maps the ring; head, tail and secret are set by the caller before. Not 0: a
+ * negative errno. */
+int ring_open(struct ring *ring, int map, size_t size, size_t slack);
 void ring_close(struct ring *ring);
 
 /* Hands over records in order until there is none, or until on_record says so by

@@ -366,7 +366,8 @@ static int start(struct live *live, const struct live_options *options, struct f
 		.head = (const volatile uint64_t *)&live->bpf->bss->ring_head,
 		.tail = (volatile uint64_t *)&live->bpf->bss->ring_tail,
 	};
-	error = ring_open(&live->ring, bpf_map__fd(live->bpf->maps.ring), options->ring, RING_SLACK);
+	error = ring_open(&live->ring, bpf_map__fd(live->bpf->maps.ring), options->ring, RING_SLACK,
+			  bpf_map__fd(live->bpf->maps.bell));
 	if (error || !live->watch)
 		return failure_set(failure, -ENOMEM, "no memory for the event ring");
 	for (size_t i = 0; i < options->pid_count; i++)
@@ -452,6 +453,8 @@ int live_fd(const struct live *live)
 void live_idle(struct live *live, bool idle)
 {
 	__atomic_store_n(&live->bpf->bss->reader_idle, idle, __ATOMIC_SEQ_CST);
+	if (!idle)
+		ring_heard(&live->ring);
 }
 
 int live_drain(struct live *live, source_event_fn *on_event, void *context)

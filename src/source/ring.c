@@ -1,6 +1,7 @@
 #include "source/ring.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,25 +12,50 @@
  * cache line is never theirs. */
 #define GIVE_BACK (1u << 20)
 
-int ring_open(struct ring *ring, int map, size_t size, size_t slack)
+static int map_part(void *part, int map, size_t from, size_t len, int protection)
+{
+	void *memory = mmap(NULL, len, protection, MAP_SHARED, map, from);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	memcpy(part, &memory, sizeof(memory));
+	return 0;
+}
+
+int ring_open(struct ring *ring, int map, size_t size, size_t slack, int bell)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
-	void *memory;
+	int error;
 
 	ring->size = size;
 	ring->room = (size + slack + page - 1) & ~(page - 1);
-	memory = mmap(NULL, ring->room, PROT_READ, MAP_SHARED, map, 0);
-	if (memory == MAP_FAILED)
-		return -errno;
-	ring->data = memory;
-	return 0;
+	error = map_part(&ring->data, map, 0, ring->room, PROT_READ);
+	if (!error)
+		error = map_part(&ring->bell, bell, 0, page, PROT_READ | PROT_WRITE);
+	if (!error)
+		error = map_part(&ring->rung, bell, page, page, PROT_READ);
+	if (error)
+		ring_close(ring);
+	return error;
 }
 
 void ring_close(struct ring *ring)
 {
+	size_t page = sysconf(_SC_PAGESIZE);
+
 	if (ring->data)
 		munmap((void *)ring->data, ring->room);
+	if (ring->bell)
+		munmap(ring->bell, page);
+	if (ring->rung)
+		munmap((void *)ring->rung, page);
 	*ring = (struct ring){};
+}
+
+void ring_heard(struct ring *ring)
+{
+	__atomic_store_n(ring->bell, __atomic_load_n(ring->rung, __ATOMIC_ACQUIRE),
+			 __ATOMIC_RELEASE);
 }
 
 static void give_back(struct ring *ring, uint64_t at)

@@ -12,12 +12,17 @@ struct ring {
 	const volatile uint64_t *head; /* in the programs' own memory */
 	volatile uint64_t *tail;
 	const char *data;
+	unsigned long *bell;       /* how far its ring was read, */
+	const unsigned long *rung; /* and written */
 };
 
-/* Maps the ring; head, tail and secret are set by the caller before. Not 0: a
- * negative errno. */
-int ring_open(struct ring *ring, int map, size_t size, size_t slack);
+/* Maps the ring and its bell; head, tail and secret are set by the caller before.
+ * Not 0: a negative errno. */
+int ring_open(struct ring *ring, int map, size_t size, size_t slack, int bell);
 void ring_close(struct ring *ring);
+
+/* The bell is silent again. */
+void ring_heard(struct ring *ring);
 
 /* Hands over records in order until there is none, or until on_record says so by
  * a return other than 0. Returns that, or 0. */

@@ -21,8 +21,10 @@
 #define EXIT_USAGE 2
 #define EXIT_FAILED 1
 #define EXIT_FAILED_WITH_COMMAND 125
-#define LOOK_MS 10             /* between two looks at the ring while there is traffic */
-#define IDLE_LOOKS 20          /* empty looks until it sleeps */
+#define LOOK_MS 2              /* between two looks at the ring while there is traffic: a long
+                                * burst of ours would let one of two programs wait that
+                                * answer each other */
+#define IDLE_LOOKS 100         /* empty looks until it sleeps */
 #define TEND_MS 100
 #define IDLE_TEND_MS 1000
 #define LINGER_MS 30           /* after the targets' end: their connections' last words */

@@ -15,7 +15,7 @@
 
 #define RING_DEFAULT (64u << 20)
 #define RING_MIN (1u << 20)
-#define RING_MAX (1u << 30)    /* what the kernel takes, on any machine that we know */
+#define RING_MAX (256u << 20)  /* the verifier adds no more than 512M to a pointer */
 #define SECONDS_MAX 1000000000 /* 31 years: in nanoseconds it fits 64 bits */
 
 static const struct { const char *ending, *format; } endings[] = {
@@ -239,7 +239,7 @@ static int take_ring(struct parse *parse, const char *value)
 	uint64_t size, ring = RING_MIN;
 
 	if (!read_size(value, &size) || size < RING_MIN || size > RING_MAX)
-		return usage(parse->failure, "--ring needs 1M to 1G, not " VALUE, value);
+		return usage(parse->failure, "--ring needs 1M to 256M, not " VALUE, value);
 	while (ring < size)
 		ring *= 2;
 	parse->options->ring = ring;
@@ -278,7 +278,7 @@ const struct option option_table[] = {
 	{ .name = "all-fds", FLAG(all_fds, true), .capturing = true,
 	  .help = "pipes, files and terminals as well" },
 	{ .name = "ring", .argument = "BYTES", .take = take_ring, .capturing = true,
-	  .help = "size of the buffer in the kernel, 1M to 1G (64M)" },
+	  .help = "size of the buffer in the kernel, 1M to 256M (64M)" },
 	{ .name = "completion", .argument = "SHELL", .take = take_completion, .words = "bash",
 	  .help = "print the completion for a shell: bash" },
 	{ .letter = 'h', .name = "help", .take = take_help, .help = "print this" },

@@ -56,7 +56,7 @@ static __always_inline bool connect_is_going(bool going)
 static __always_inline void connect_failed(struct task_struct *task, struct pt_regs *regs,
 					   const struct connect_call *call, __u32 error)
 {
-	struct event_open *open = bpf_ringbuf_reserve(&ring, sizeof(*open), 0);
+	struct event_open *open = ring_event(sizeof(*open));
 	__u64 len = REGS_ARG2(regs);
 	char *path;
 
@@ -90,7 +90,7 @@ static __always_inline void connect_failed(struct task_struct *task, struct pt_r
 				open->remote_len = end - 1;
 		}
 	}
-	bpf_ringbuf_submit(open, wake_flags());
+	ring_event_done(open);
 }
 
 static int on_connect_result(struct bpf_map *map, void *key, void *value)

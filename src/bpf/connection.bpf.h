@@ -14,7 +14,7 @@
 
 static __always_inline void close_say(struct sock *sk, struct sock_state *state)
 {
-	struct event_close *close = bpf_ringbuf_reserve(&ring, sizeof(*close), 0);
+	struct event_close *close = ring_event(sizeof(*close));
 
 	if (!close) {
 		count(&lost[LOST_CLOSE], 1);
@@ -36,7 +36,7 @@ static __always_inline void close_say(struct sock *sk, struct sock_state *state)
 		close->error = BPF_CORE_READ(sk, sk_err);
 		close->reason = close->error ? CLOSE_ERROR : CLOSE_ABORT;
 	}
-	bpf_ringbuf_submit(close, wake_flags());
+	ring_event_done(close);
 	bpf_map_delete_elem(&refused, &state->id);
 }
 

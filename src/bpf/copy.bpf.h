@@ -1,11 +1,8 @@
-/* Copying what a call moved into the ring.
- *
- * A record is reserved before its bytes are read, so that they are copied once;
- * the kernel wants a constant size there, so records come in tiers. Scattered
- * buffers are gathered per CPU first and copied twice: a header and a body that
- * were written together stay together. What finds no room is counted, on the
- * connection and direction that it belonged to, and its place in the stream is
- * kept: `offset` always moves on. */
+/* Copying what a call moved into the ring: a record is reserved, and its bytes
+ * are read straight into it, from one buffer or from several, so that a header
+ * and a body that were written together stay together. What finds no room is
+ * counted, on the connection and direction that it belonged to, and its place in
+ * the stream is kept: `offset` always moves on. */
 #ifndef GLASSTAP_COPY_H
 #define GLASSTAP_COPY_H
 
@@ -33,11 +30,6 @@ static __noinline void refuse(struct sock_state *state, struct event_data *data,
 		count(&unplaced_bytes, len);
 }
 
-static __always_inline bool ring_is_full(void)
-{
-	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > data_limit;
-}
-
 static __always_inline void piece_done(struct event_data *data, __u64 len)
 {
 	data->done += len;
@@ -48,93 +40,67 @@ static __always_inline void piece_done(struct event_data *data, __u64 len)
 #define CLAMP(value, most) \
 	asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(value) : "i"(most))
 
-#define TIER(room)                                                                  \
-	do {                                                                        \
-		struct event_data *event =                                          \
-			bpf_ringbuf_reserve(&ring, sizeof(*event) + (room), 0);     \
-		if (!event)                                                         \
-			goto full;                                                  \
-		*event = *data;                                                     \
-		CLAMP(copy, room);                                                  \
-		event->head.size = sizeof(*event) + copy;                           \
-		event->captured = copy;                                             \
-		if (bpf_probe_read_user(event + 1, copy, (void *)from)) {           \
-			event->head.size = sizeof(*event);                          \
-			event->captured = 0;                                        \
-			event->gap = GAP_UNREADABLE;                                \
-		}                                                                   \
-		bpf_ringbuf_submit(event, wake_flags());                            \
-	} while (0)
+static __always_inline struct ring_record *reserve_data(struct sock_state *state,
+						       struct event_data *data, __u64 copy)
+{
+	struct ring_record *record = ring_reserve(sizeof(*data) + copy, data_limit);
+	struct event_data *event;
 
-#define HEAD (sizeof(struct event_data) + 8) /* and the ring's own */
+	if (!record)
+		return NULL;
+	event = (void *)(record + 1);
+	*event = *data;
+	event->lost = state->lost[data->dir & 1];
+	event->lost_events = state->lost_events[data->dir & 1];
+	event->captured = copy;
+	event->head.size = sizeof(*event) + copy;
+	return record;
+}
+
+/* Not all of it could be read. */
+static __always_inline void cut_data(struct ring_record *record, __u64 captured, __u8 gap)
+{
+	struct event_data *event = (void *)(record + 1);
+
+	event->captured = captured;
+	event->head.size = sizeof(*event) + captured;
+	event->gap = gap;
+}
 
 /* One piece of one buffer: `copy` of `data->len` bytes are read. */
 __noinline int emit_piece(struct sock_state *state, struct event_data *data, __u64 from, __u64 copy)
 {
+	struct ring_record *record;
+
 	if (!state || !data)
 		return 0;
-	data->lost = state->lost[data->dir & 1];
-	data->lost_events = state->lost_events[data->dir & 1];
-	if (ring_is_full())
-		goto full;
-	if (copy <= 1280 - HEAD) {
-		if (copy <= 256 - HEAD)
-			TIER(256 - HEAD);
-		else if (copy <= 512 - HEAD)
-			TIER(512 - HEAD);
-		else if (copy <= 768 - HEAD)
-			TIER(768 - HEAD);
-		else
-			TIER(1280 - HEAD);
-	} else if (copy <= 8960 - HEAD) {
-		if (copy <= 2304 - HEAD)
-			TIER(2304 - HEAD);
-		else if (copy <= 4608 - HEAD)
-			TIER(4608 - HEAD);
-		else
-			TIER(8960 - HEAD);
-	} else if (copy <= 17408 - HEAD) {
-		TIER(17408 - HEAD);
-	} else if (copy <= 33280 - HEAD) {
-		TIER(33280 - HEAD);
+	CLAMP(copy, EVENT_PIECE);
+	record = reserve_data(state, data, copy);
+	if (record) {
+		if (bpf_probe_read_user((char *)(record + 1) + sizeof(*data), copy, (void *)from))
+			cut_data(record, 0, GAP_UNREADABLE);
+		ring_submit(record);
 	} else {
-		TIER(EVENT_PIECE);
+		refuse(state, data, data->len);
 	}
 	piece_done(data, data->len);
 	return 0;
-full:
-	refuse(state, data, data->len);
-	piece_done(data, data->len);
-	return 0;
-}
-
-/* All of a buffer that is no longer than a piece. */
-static __always_inline void emit_piece_whole(struct sock_state *state, struct event_data *data,
-					     __u64 from, __u64 len)
-{
-	data->len = len;
-	emit_piece(state, data, from, len);
 }
 
 /* `len` bytes of which nothing can be or shall be copied. */
 __noinline int emit_gap(struct sock_state *state, struct event_data *data, __u64 len, __u32 gap)
 {
-	struct event_data *event;
+	struct ring_record *record;
 
 	if (!state || !data || !len)
 		return 0;
 	data->len = len;
-	data->lost = state->lost[data->dir & 1];
-	data->lost_events = state->lost_events[data->dir & 1];
-	event = ring_is_full() ? NULL : bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-	if (!event) {
-		refuse(state, data, len);
+	record = reserve_data(state, data, 0);
+	if (record) {
+		cut_data(record, 0, gap);
+		ring_submit(record);
 	} else {
-		*event = *data;
-		event->head.size = sizeof(*event);
-		event->captured = 0;
-		event->gap = gap;
-		bpf_ringbuf_submit(event, wake_flags());
+		refuse(state, data, len);
 	}
 	piece_done(data, len);
 	return 0;
@@ -148,136 +114,145 @@ static __always_inline __u64 wanted_of(const struct event_data *data, __u64 len)
 	return len < snap - data->done ? len : snap - data->done;
 }
 
-/* How far a walk over a buffer, or over iovecs, has come. It lies in memory that
- * a global function may change: so the verifier forgets what it knew of it, and
- * every round of a loop looks alike. The verifier walks every round, but a global
- * function only once, and no more than 8 calls deep. */
+/* How far a walk over a buffer and the iovecs behind it has come. It lies in
+ * memory that a global function may change: so the verifier forgets what it knew
+ * of it, and every round of a loop looks alike. The verifier walks every round,
+ * but a global function only once, and no more than 8 calls deep. */
 struct walk {
-	__u64 from;            /* the buffer's rest, or the iovecs' */
-	__u64 len;             /* bytes of the buffer, or of the call, not sent so far */
-	__u64 entries;         /* iovecs not walked so far */
-	__u64 filled;          /* bytes that are gathered and not sent */
+	__u64 base, len;       /* the rest of the buffer at hand */
+	__u64 vector, entries; /* the iovecs behind it, */
+	__u64 kernel;          /* in the kernel's memory or the program's */
+	__u64 left;            /* bytes of the call not sent so far */
+	__u64 at;              /* the record that is being filled: its place in the ring, */
+	__u64 filled, wanted;  /* how much of it is there, and shall be */
 };
 
-#define PIECES 32
-
-/* The next pieces of a buffer. Returns 1 at the end. With -s, what is not copied
- * rides on the last piece that is. */
-__noinline int emit_next(struct sock_state *state, struct event_data *data, struct walk *walk)
+/* Why a walk came to its end too early: no more buffers, or one that could not be
+ * read. */
+static __always_inline __u8 unread_gap(const struct walk *walk)
 {
-	if (!state || !data || !walk)
-		return 1;
-	for (int i = 0; i < PIECES; i++) {
-		__u64 len = walk->len, copy = wanted_of(data, len);
+	return walk->len || walk->entries ? GAP_UNREADABLE : GAP_IOVEC;
+}
 
-		if (!len)
+static __always_inline long read_iovec(struct user_iovec *entry, const struct walk *walk)
+{
+	if (walk->kernel)
+		return bpf_probe_read_kernel(entry, sizeof(*entry), (void *)walk->vector);
+	return bpf_probe_read_user(entry, sizeof(*entry), (void *)walk->vector);
+}
+
+/* Reads the next buffer, or as much of it as is wanted. Returns 1 at the end. */
+__noinline int fill_next(struct walk *walk)
+{
+	__u64 take, filled, zero = 0;
+	struct user_iovec entry;
+	char *memory;
+
+	if (!walk)
+		return 1;
+	if (!walk->len) {
+		if (!walk->entries || read_iovec(&entry, walk))
 			return 1;
-		if (!copy)
-			return emit_gap(state, data, len, GAP_CUT), 1;
-		if (copy < len && copy <= EVENT_PIECE) {
-			data->len = len;
-			data->gap = GAP_CUT;
-			emit_piece(state, data, walk->from, copy);
-			return 1;
-		}
-		if (copy > EVENT_PIECE)
-			copy = EVENT_PIECE;
-		data->len = copy;
-		emit_piece(state, data, walk->from, copy);
-		walk->from += copy;
-		walk->len -= copy;
+		walk->vector += sizeof(entry);
+		walk->entries--;
+		walk->base = entry.base;
+		walk->len = entry.len;
+		return 0;
 	}
+	filled = walk->filled;
+	take = walk->wanted - filled;
+	if (take > walk->len)
+		take = walk->len;
+	memory = bpf_map_lookup_elem(&ring, &zero);
+	if (!memory)
+		return 1;
+	CLAMP(take, EVENT_PIECE);
+	CLAMP(filled, EVENT_PIECE);
+	memory += walk->at & ring_mask;
+	memory += sizeof(struct ring_record) + sizeof(struct event_data) + filled;
+	if (bpf_probe_read_user(memory, take, (void *)walk->base))
+		return 1;
+	walk->base += take;
+	walk->len -= take;
+	walk->filled = filled + take;
 	return 0;
 }
 
-/* One buffer of any length: no call moves more than 2 GiB (MAX_RW_COUNT). */
-__noinline int emit_buffer(struct sock_state *state, struct event_data *data, __u64 from, __u64 len)
+/* The next piece. With -s, what is not copied rides on the last that is. Returns
+ * 1 at the end. */
+__noinline int emit_next(struct sock_state *state, struct event_data *data, struct walk *walk)
 {
-	struct walk walk = { .from = from, .len = len };
+	struct ring_record *record;
+	__u64 copy;
 
-	if (!state || !data)
+	if (!state || !data || !walk || !walk->left)
+		return 1;
+	data->len = walk->left;
+	copy = wanted_of(data, data->len);
+	if (copy < data->len)
+		data->gap = GAP_CUT;
+	if (copy > EVENT_PIECE) {
+		copy = data->len = EVENT_PIECE;
+		data->gap = GAP_NONE;
+	}
+	record = reserve_data(state, data, copy);
+	if (!record) {
+		refuse(state, data, walk->left);
+		piece_done(data, walk->left);
+		return 1;
+	}
+	walk->at = record->at;
+	walk->filled = 0;
+	walk->wanted = copy;
+	for (int i = 0; i < 2 * MAX_IOVECS; i++)
+		if (walk->filled >= copy || fill_next(walk))
+			break;
+	if (walk->filled < copy)
+		cut_data(record, walk->filled & (EVENT_PIECE - 1), unread_gap(walk));
+	ring_submit(record);
+	piece_done(data, data->len);
+	walk->left -= data->len;
+	if (walk->filled == copy)
 		return 0;
-	if (len && len <= EVENT_PIECE && data->done + len <= snap)
-		return emit_piece_whole(state, data, from, len), 0;
+	emit_gap(state, data, walk->left, unread_gap(walk));
+	return 1;
+}
+
+#define PIECES 32
+
+__noinline int emit_some(struct sock_state *state, struct event_data *data, struct walk *walk)
+{
+	for (int i = 0; i < PIECES; i++)
+		if (emit_next(state, data, walk))
+			return 1;
+	return 0;
+}
+
+/* No call moves more than 2 GiB (MAX_RW_COUNT). */
+__noinline int emit_walk(struct sock_state *state, struct event_data *data, struct walk *walk)
+{
 	for (int i = 0; i <= (2U << 30) / (PIECES * EVENT_PIECE); i++)
-		if (emit_next(state, data, &walk))
+		if (emit_some(state, data, walk))
 			break;
 	return 0;
 }
 
-/* Sends what was gathered so far. */
-__noinline int emit_gathered(struct sock_state *state, struct event_data *data, __u64 filled)
+static __always_inline bool fits_a_piece(const struct event_data *data, __u64 len)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
-
-	if (!state || !data || !scratch || !filled)
-		return 0;
-	CLAMP(filled, GATHER_PIECE);
-	data->len = filled;
-	scratch->head = *data;
-	scratch->head.lost = state->lost[data->dir & 1];
-	scratch->head.lost_events = state->lost_events[data->dir & 1];
-	scratch->head.captured = filled;
-	scratch->head.head.size = sizeof(struct event_data) + filled;
-	if (ring_is_full() ||
-	    bpf_ringbuf_output(&ring, scratch, sizeof(struct event_data) + filled, wake_flags()))
-		refuse(state, data, filled);
-	piece_done(data, filled);
-	return 0;
+	return len <= EVENT_PIECE && data->done + len <= snap;
 }
 
-/* One of several buffers: small ones are gathered behind the `filled` bytes that
- * are there already, large ones and those that -s cuts go by themselves. Returns
- * how many bytes are gathered now. */
-__noinline int emit_entry(struct sock_state *state, struct event_data *data, __u64 from, __u64 take,
-			  __u64 filled)
+/* One buffer of any length. */
+static __always_inline void emit_buffer(struct sock_state *state, struct event_data *data,
+					__u64 from, __u64 len)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
+	struct walk walk = { .base = from, .len = len, .left = len };
 
-	if (!state || !data || !scratch)
-		return 0;
-	if (take > GATHER_PIECE || data->done + filled + take > snap) {
-		emit_gathered(state, data, filled);
-		emit_buffer(state, data, from, take);
-		return 0;
-	}
-	if (filled + take > GATHER_PIECE) {
-		emit_gathered(state, data, filled);
-		filled = 0;
-	}
-	CLAMP(take, GATHER_PIECE);
-	CLAMP(filled, GATHER_PIECE);
-	if (bpf_probe_read_user(scratch->data + filled, take, (void *)from)) {
-		emit_gathered(state, data, filled);
-		emit_gap(state, data, take, GAP_UNREADABLE);
-		return 0;
-	}
-	return filled + take;
-}
-
-/* The next iovec. Returns 1 at the end. */
-__noinline int emit_iovec(struct sock_state *state, struct event_data *data, struct walk *walk)
-{
-	struct user_iovec entry;
-
-	if (!state || !data || !walk || !walk->entries || !walk->len)
-		return 1;
-	if (bpf_probe_read_user(&entry, sizeof(entry), (void *)walk->from))
-		return 1;
-	walk->from += sizeof(entry);
-	walk->entries--;
-	if (entry.len > walk->len)
-		entry.len = walk->len;
-	if (!entry.len)
-		return 0;
-	walk->len -= entry.len;
-	/* What is alone needs no gathering. */
-	if (!walk->len && !walk->filled)
-		return emit_buffer(state, data, entry.base, entry.len), 1;
-	walk->filled = (__u32)emit_entry(state, data, entry.base, entry.len, walk->filled);
-	return 0;
+	data->len = len;
+	if (fits_a_piece(data, len))
+		emit_piece(state, data, from, len);
+	else
+		emit_walk(state, data, &walk);
 }
 
 /* What is mostly written: a header and a body, a few buffers that fit one event.
@@ -288,45 +263,47 @@ __noinline int emit_few(struct sock_state *state, struct event_data *data, __u64
 			__u64 entries, __u64 len)
 {
 	struct user_iovec iovecs[FEW] = {};
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
-	__u64 left = len, filled = 0;
+	struct ring_record *record;
+	__u64 filled = 0;
+	char *to;
 
-	if (!state || !data || !scratch || entries > FEW || len > GATHER_PIECE || len > snap)
+	if (!state || !data || entries > FEW || !fits_a_piece(data, len) ||
+	    bpf_probe_read_user(iovecs, (entries & 7) * sizeof(*iovecs), (void *)vector))
 		return 0;
-	if (bpf_probe_read_user(iovecs, (entries & 7) * sizeof(*iovecs), (void *)vector))
-		return 0;
+	data->len = len;
 	if (iovecs[0].len >= len)
-		return emit_piece_whole(state, data, iovecs[0].base, len), 1;
-	for (int i = 0; i < FEW; i++) {
-		__u64 take = iovecs[i].len < left ? iovecs[i].len : left;
-
-		CLAMP(take, GATHER_PIECE);
-		CLAMP(filled, GATHER_PIECE);
-		if (take && bpf_probe_read_user(scratch->data + filled, take, (void *)iovecs[i].base))
-			return 0;
-		filled += take;
-		left -= take;
+		return emit_piece(state, data, iovecs[0].base, len), 1;
+	record = reserve_data(state, data, len);
+	if (!record) {
+		refuse(state, data, len);
+		piece_done(data, len);
+		return 1;
 	}
-	if (left)
-		return 0;
-	emit_gathered(state, data, filled);
+	to = (char *)(record + 1) + sizeof(*data);
+	for (int i = 0; i < FEW; i++) {
+		__u64 left = len - filled, take = iovecs[i].len < left ? iovecs[i].len : left;
+
+		CLAMP(take, EVENT_PIECE);
+		CLAMP(filled, EVENT_PIECE);
+		if (take && bpf_probe_read_user(to + filled, take, (void *)iovecs[i].base))
+			break;
+		filled += take;
+	}
+	if (filled < len)
+		cut_data(record, filled, GAP_UNREADABLE);
+	ring_submit(record);
+	piece_done(data, len);
 	return 1;
 }
 
 /* `len` bytes that lie in the iovecs at `vector`. */
-__noinline int emit_vector(struct sock_state *state, struct event_data *data, __u64 vector,
-			   __u64 entries, __u64 len)
+static __always_inline void emit_vector(struct sock_state *state, struct event_data *data,
+					__u64 vector, __u64 entries, __u64 len)
 {
-	struct walk walk = { .from = vector, .entries = entries, .len = len };
+	struct walk walk = { .vector = vector, .entries = entries, .left = len };
 
-	if (!state || !data || emit_few(state, data, vector, entries, len))
-		return 0;
-	for (int i = 0; i < MAX_IOVECS; i++)
-		if (emit_iovec(state, data, &walk))
-			break;
-	emit_gathered(state, data, walk.filled);
-	return emit_gap(state, data, walk.len, GAP_IOVEC);
+	if (!emit_few(state, data, vector, entries, len))
+		emit_walk(state, data, &walk);
 }
 
 #endif

@@ -49,7 +49,7 @@ static __always_inline void file_path(struct event_open *open, struct task_struc
 	CLAMP(len, EVENT_PATH);
 	open->local_len = len;
 	bpf_probe_read_kernel(open->local_path, len,
-			      scratch->data + GATHER_PIECE + (walk.begin & (PATH_ROOM - 1)));
+			      scratch->data + SCRATCH_HALF + (walk.begin & (PATH_ROOM - 1)));
 	if (len == EVENT_PATH)
 		open->local_path[0] = open->local_path[1] = open->local_path[2] = '.';
 }
@@ -57,7 +57,7 @@ static __always_inline void file_path(struct event_open *open, struct task_struc
 static __always_inline void file_announce(struct sock_state *state, struct task_struct *task,
 					  struct file *file, struct inode *inode, __s32 fd)
 {
-	struct event_open *open = bpf_ringbuf_reserve(&ring, sizeof(*open), 0);
+	struct event_open *open = ring_event(sizeof(*open));
 
 	if (!open) {
 		count(&lost[LOST_OPEN], 1);
@@ -73,7 +73,7 @@ static __always_inline void file_announce(struct sock_state *state, struct task_
 	/* Pipes and the like have no path, only a number. */
 	if (open->type != S_IFIFO)
 		file_path(open, task, file);
-	bpf_ringbuf_submit(open, wake_flags());
+	ring_event_done(open);
 	state->announced = 1;
 }
 

@@ -9,43 +9,31 @@
 #define PATH_DEPTH 48      /* names in a working directory's path */
 #define TEXT_PIECE 16384
 
-#define TEXT_TIER(room)                                                              \
-	do {                                                                        \
-		struct event_text *text =                                           \
-			bpf_ringbuf_reserve(&ring, sizeof(*text) + (room), 0);      \
-		if (!text)                                                          \
-			return 0;                                                   \
-		*text = head;                                                       \
-		CLAMP(len, room);                                                   \
-		text->len = len;                                                    \
-		text->head.size = sizeof(*text) + len;                              \
-		failed = head.kind == TEXT_ARGV ?                                   \
-				 bpf_probe_read_user(text + 1, len, (void *)from) : \
-				 bpf_probe_read_kernel(text + 1, len, in);          \
-		text->unread = failed != 0;                                         \
-		bpf_ringbuf_submit(text, wake_flags());                             \
-	} while (0)
-
 /* One piece of text: arguments from the program's memory, the rest from that
  * place in the scratch space. Returns 0 if it found no room. */
 __noinline int text_say(__u32 kind, __u32 done, __u64 from, __u64 len)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
-	struct event_text head = { .kind = kind, .done = done };
-	char *in;
+	struct event_text *text;
+	char *from_scratch;
 	long failed;
 
 	if (!scratch)
 		return 0;
-	in = scratch->data + (from & (2 * GATHER_PIECE - 1));
-	head_of_task(&head.head, bpf_get_current_task_btf(), EVENT_TEXT, sizeof(head));
-	if (len <= 192)
-		TEXT_TIER(192);
-	else if (len <= 2048)
-		TEXT_TIER(2048);
-	else
-		TEXT_TIER(TEXT_PIECE);
+	CLAMP(len, TEXT_PIECE);
+	text = ring_event(sizeof(*text) + len);
+	if (!text)
+		return 0;
+	head_of_task(&text->head, bpf_get_current_task_btf(), EVENT_TEXT, sizeof(*text) + len);
+	text->kind = kind;
+	text->done = done;
+	text->len = len;
+	from_scratch = scratch->data + (from & (2 * SCRATCH_HALF - 1));
+	failed = kind == TEXT_ARGV ? bpf_probe_read_user(text + 1, len, (void *)from) :
+				     bpf_probe_read_kernel(text + 1, len, from_scratch);
+	text->unread = failed != 0;
+	ring_event_done(text);
 	return 1;
 }
 
@@ -85,7 +73,7 @@ __noinline int path_step(struct path_walk *walk)
 
 	if (!walk || !scratch)
 		return 1;
-	room = scratch->data + GATHER_PIECE;
+	room = scratch->data + SCRATCH_HALF;
 	here = walk->mount;
 	dentry = walk->dentry;
 	mount = (void *)here + bpf_core_field_offset(struct mount, mnt);
@@ -149,12 +137,12 @@ static __always_inline void exec_say(struct task_struct *task, const char *filen
 	name_len = bpf_probe_read_kernel_str(scratch->data, PATH_ROOM, filename);
 	if (name_len < 1)
 		name_len = 1;
-	begin = path_of_cwd(task, scratch->data + GATHER_PIECE);
+	begin = path_of_cwd(task, scratch->data + SCRATCH_HALF);
 	from = BPF_CORE_READ(task, mm, arg_start);
 	to = BPF_CORE_READ(task, mm, arg_end);
 	len = to > from ? to - from : 0;
 
-	exec = bpf_ringbuf_reserve(&ring, sizeof(*exec), 0);
+	exec = ring_event(sizeof(*exec));
 	if (!exec) {
 		count(&lost[LOST_EXEC], 1);
 		return;
@@ -167,10 +155,10 @@ static __always_inline void exec_say(struct task_struct *task, const char *filen
 	exec->text_len[TEXT_FILENAME] = name_len - 1;
 	exec->text_len[TEXT_CWD] = PATH_ROOM - 1 - begin;
 	exec->text_len[TEXT_ARGV] = len;
-	bpf_ringbuf_submit(exec, wake_flags());
+	ring_event_done(exec);
 
 	text_say(TEXT_FILENAME, 0, 0, name_len - 1);
-	text_say(TEXT_CWD, 0, GATHER_PIECE + begin, PATH_ROOM - 1 - begin);
+	text_say(TEXT_CWD, 0, SCRATCH_HALF + begin, PATH_ROOM - 1 - begin);
 	/* 4 MiB in pieces: more than execve(2) takes with the usual stack limit. */
 	for (__u32 i = 0; i < 256; i++)
 		if (text_next(TEXT_ARGV, i, from, len))
@@ -250,7 +238,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	/* The process ends with its last thread. */
 	if (signal->live.counter != 0 || !is_traced(task))
 		return 0;
-	exit = bpf_ringbuf_reserve(&ring, sizeof(*exit), 0);
+	exit = ring_event(sizeof(*exit));
 	if (exit) {
 		head_of_task(&exit->head, task, EVENT_EXIT, sizeof(*exit));
 		exit->start = BPF_CORE_READ(task, group_leader, start_boottime);
@@ -258,7 +246,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		exit->status = signal->flags & SIGNAL_GROUP_EXIT ?
 				       signal->group_exit_code :
 				       BPF_CORE_READ(task, group_leader, exit_code);
-		bpf_ringbuf_submit(exit, wake_flags());
+		ring_event_done(exit);
 	} else {
 		count(&lost[LOST_EXIT], 1);
 	}

@@ -11,8 +11,8 @@
 /* Connections with a loss that no event has told so far: one for each socket of
  * a busy server. */
 #define MAX_REFUSED 16384
-/* Scattered buffers are gathered up to this size for one event. */
-#define GATHER_PIECE 32768
+/* Room for what a program puts together on its way: two halves. */
+#define SCRATCH_HALF 32768
 #define MAX_CONNECT_CALLS 16384    /* threads that are inside connect(2) */
 #define MAX_FILES 16384            /* open files in use at once, with --all-fds */
 #define MAX_IOVECS 1024            /* UIO_MAXIOV: the kernel takes no more */
@@ -25,6 +25,18 @@ struct name {
 struct refused {
 	__u64 moved[2], lost[2], lost_events[2];
 };
+
+/* In the ring: what goes before an event. */
+struct ring_record {
+	__u64 stamp;           /* `at` and a secret number: the record is whole */
+	__u64 at;              /* its place, counted from the start */
+	__u64 len;             /* with this, a multiple of 8 */
+};
+
+/* Behind the ring, for the record that begins at its end: the largest, and as
+ * much again, because the verifier sees the most that can be copied behind the
+ * most that is there already. */
+#define RING_SLACK (2 * EVENT_PIECE + 4096)
 
 /* A living socket, as the sweep writes it. */
 struct sweep_row {

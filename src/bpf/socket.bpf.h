@@ -153,7 +153,7 @@ static __noinline bool announce(struct sock *sk, struct sock_state *state, struc
 
 	if (!sk || !state)
 		return false;
-	open = bpf_ringbuf_reserve(&ring, sizeof(*open), 0);
+	open = ring_event(sizeof(*open));
 	if (!open) {
 		count(&lost[LOST_OPEN], 1);
 		return false;
@@ -181,7 +181,7 @@ static __noinline bool announce(struct sock *sk, struct sock_state *state, struc
 	} else if (open->family == AF_UNIX) {
 		open_unix(open, sk);
 	}
-	bpf_ringbuf_submit(open, wake_flags());
+	ring_event_done(open);
 	state->announced = 1;
 	return true;
 }
@@ -346,15 +346,22 @@ static __always_inline void messages_next(struct thread_state *thread, struct pt
 	}
 }
 
+struct transfer {
+	struct call_kind kind;
+	__u32 gap;
+	__s32 fd;
+	__u64 message;         /* the msghdr, of one or of many */
+};
+
 /* Reads the call's own buffers. */
 static __always_inline void emit_call(struct sock_state *state, struct event_data *data,
-				      struct pt_regs *regs, struct task_struct *task, __u8 shape,
+				      struct pt_regs *regs, const struct transfer *transfer,
 				      __u64 len)
 {
 	__u64 vector = REGS_ARG1(regs), entries = REGS_ARG2(regs);
 	struct user_msghdr header;
 
-	if (shape == SHAPE_BUFFER) {
+	if (transfer->kind.shape == SHAPE_BUFFER) {
 		/* recv(MSG_TRUNC) returns more than it had room for. */
 		__u64 room = REGS_ARG2(regs);
 
@@ -363,8 +370,8 @@ static __always_inline void emit_call(struct sock_state *state, struct event_dat
 			emit_gap(state, data, len - room, GAP_DISCARDED);
 		return;
 	}
-	if (shape == SHAPE_MESSAGE || shape == SHAPE_MESSAGES) {
-		if (bpf_probe_read_user(&header, sizeof(header), (void *)vector)) {
+	if (transfer->kind.shape != SHAPE_VECTOR) {
+		if (bpf_probe_read_user(&header, sizeof(header), (void *)transfer->message)) {
 			emit_gap(state, data, len, GAP_UNREADABLE);
 			return;
 		}
@@ -411,13 +418,6 @@ static __always_inline bool is_empty_datagram(struct sock *sk, __u8 dir)
 	return sk->sk_type == SOCK_DGRAM &&
 	       !(dir == DIR_IN && BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN);
 }
-
-struct transfer {
-	struct call_kind kind;
-	__u32 gap;
-	__s32 fd;
-	__u64 message;         /* the msghdr, of one or of many */
-};
 
 /* Which call moved these bytes, and whether its registers tell where they are. */
 static __always_inline void transfer_find(struct transfer *transfer, struct task_struct *task,
@@ -562,15 +562,8 @@ static __always_inline int moved(struct sock *sk, struct task_struct *task, int 
 		}
 	} else if (transfer.gap != GAP_NONE) {
 		emit_gap(state, &data, result, transfer.gap);
-	} else if (transfer.kind.shape == SHAPE_MESSAGES) {
-		struct user_msghdr header;
-
-		if (bpf_probe_read_user(&header, sizeof(header), (void *)transfer.message))
-			emit_gap(state, &data, result, GAP_UNREADABLE);
-		else
-			emit_vector(state, &data, header.iov, header.iov_count, result);
 	} else {
-		emit_call(state, &data, regs, task, transfer.kind.shape, result);
+		emit_call(state, &data, regs, &transfer, result);
 	}
 	return 0;
 }

@@ -2,19 +2,13 @@
 #ifndef GLASSTAP_STATE_H
 #define GLASSTAP_STATE_H
 
-#include "kernel.bpf.h" /* before libbpf's own, which use its types */
+#include "ring.bpf.h"
 
-#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
-#include "event.h"
-#include "shared.h"
-
 /* Settings: written once, before the programs are loaded. */
 const volatile __u64 snap = ~0ULL;        /* bytes copied of a call */
-const volatile __u64 data_limit = ~0ULL;  /* ring fill above which data is refused, so
-                                           * that the rarer events still find room */
 const volatile bool trace_all = false;
 const volatile bool follow = true;
 const volatile bool by_name = false;
@@ -28,7 +22,6 @@ __u64 own_ns;             /* and where that lies */
 /* Counters and flags that user space maps. */
 __u64 lost[LOST_KINDS];
 __u64 unplaced_bytes;
-__u32 reader_idle;        /* the reader sleeps without a timer: wake it */
 __u32 waiting_accepts;    /* accepted connections that nobody has used so far */
 __u32 targets_alive;
 __u64 next_conn = 1;
@@ -36,11 +29,6 @@ __u64 lost_secrets;
 __u64 notices_sent, notices_lost;
 __u64 notices_done[NOTICE_SLOTS]; /* by number modulo: written by the reader */
 __u64 holds, holds_expired, held_ns;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 64 << 20);
-} ring SEC(".maps");
 
 /* Traced processes: a bit for each pid, by the kernel's own numbering. Every
  * process on the machine looks here, so it takes one load, and no room can run
@@ -120,12 +108,9 @@ struct {
 	__type(value, struct thread_state);
 } threads SEC(".maps");
 
-/* Two pieces long, so that the verifier sees that a piece which begins inside
- * the first half ends inside the second. One for each CPU: the programs that
- * use it run with preemption off. */
+/* One for each CPU: the programs that use it run with preemption off. */
 struct scratch {
-	struct event_data head;
-	char data[2 * GATHER_PIECE];
+	char data[2 * SCRATCH_HALF];
 };
 
 struct {
@@ -238,26 +223,6 @@ static __always_inline void head_of_owner(struct event *head, const struct sock_
 	head->pid = state->pid;
 	head->tid = state->tid;
 	__builtin_memcpy(head->comm, state->comm, EVENT_COMM);
-}
-
-/* The flags of a submit: the reader looks by itself every few milliseconds while
- * there is traffic, so that nobody pays for waking it; only when it has gone to
- * sleep for good it must be woken. */
-static __always_inline __u64 wake_flags(void)
-{
-	if (!reader_idle)
-		return BPF_RB_NO_WAKEUP;
-	reader_idle = 0;
-	return BPF_RB_FORCE_WAKEUP;
-}
-
-/* A word to the reader without an event: an empty record that it skips. */
-static __always_inline void wake_reader(void)
-{
-	void *nothing = bpf_ringbuf_reserve(&ring, 8, 0);
-
-	if (nothing)
-		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
 }
 
 #endif

@@ -115,6 +115,9 @@ static __always_inline struct call_kind call_kind_of(long nr)
 	return kind;
 }
 
+/* 6.2 and newer: reads without a call. */
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
+
 /* The file behind a descriptor of the current thread; NULL: none. */
 static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
 {
@@ -127,6 +130,13 @@ static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
 	table = files->fdt;
 	if (!table || fd >= table->max_fds)
 		return NULL;
+	if (bpf_rdonly_cast) {
+		/* Any type of the kernel's that begins with a pointer. */
+		struct hlist_head *slot =
+			bpf_rdonly_cast(table->fd + fd, bpf_core_type_id_kernel(struct hlist_head));
+
+		return (struct file *)slot->first;
+	}
 	bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd);
 	return file;
 }

@@ -218,28 +218,22 @@ static __always_inline struct uring_request *uring_find(struct sock *sk, struct 
 static __always_inline void emit_uring(struct sock_state *state, struct event_data *data,
 				       struct uring_request *entry, __u64 len)
 {
-	__u64 skip = entry->done, filled = 0;
+	struct walk walk = { .left = len, .kernel = 1 };
+	__u64 skip = entry->done;
+	int i;
 
 	entry->done += len;
-	for (int i = 0; i < URING_IOVECS && len; i++) {
-		__u64 base = entry->entries[i].base, room = entry->entries[i].len;
-
-		if (i >= entry->count)
-			break;
-		if (skip >= room) {
-			skip -= room;
-			continue;
-		}
-		base += skip;
-		room -= skip;
-		skip = 0;
-		if (room > len)
-			room = len;
-		len -= room;
-		filled = (__u32)emit_entry(state, data, base, room, filled);
+	for (i = 0; i < URING_IOVECS - 1 && skip >= entry->entries[i].len; i++)
+		skip -= entry->entries[i].len;
+	walk.base = entry->entries[i].base + skip;
+	walk.len = entry->entries[i].len - skip;
+	if (walk.len >= len) {
+		emit_buffer(state, data, walk.base, len);
+		return;
 	}
-	emit_gathered(state, data, filled);
-	emit_gap(state, data, len, GAP_IO_URING);
+	walk.vector = (__u64)&entry->entries[i + 1];
+	walk.entries = entry->count - i - 1;
+	emit_walk(state, data, &walk);
 }
 
 #endif

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -162,7 +163,11 @@ static int load(struct live *live, const struct live_options *options, struct fa
 	bpf->rodata->trace_all = options->all;
 	bpf->rodata->follow = options->follow;
 	bpf->rodata->by_name = options->name_count != 0;
-	bpf_map__set_max_entries(bpf->maps.ring, options->ring);
+	bpf->rodata->ring_mask = options->ring - 1;
+	if (getrandom((void *)&bpf->rodata->ring_secret, sizeof(bpf->rodata->ring_secret), 0) < 0)
+		return failure_set(failure, -errno, "no random number: %s", strerror(errno));
+	bpf_map__set_value_size(bpf->maps.ring, options->ring + RING_SLACK);
+	bpf_map__set_max_entries(bpf->maps.bell, sysconf(_SC_PAGESIZE));
 	if (options->all_fds)
 		bpf_map__set_max_entries(bpf->maps.files, MAX_FILES);
 	bpf_map__set_max_entries(bpf->maps.scratches, libbpf_num_possible_cpus());
@@ -318,7 +323,13 @@ static int start(struct live *live, const struct live_options *options, struct f
 	if (error)
 		return error;
 	live->watch = watch_new(bpf_map__fd(live->bpf->maps.refused));
-	error = ring_open(&live->ring, bpf_map__fd(live->bpf->maps.ring), options->ring);
+	live->ring = (struct ring){
+		.secret = live->bpf->rodata->ring_secret,
+		.head = (const volatile uint64_t *)&live->bpf->bss->ring_head,
+		.tail = (volatile uint64_t *)&live->bpf->bss->ring_tail,
+	};
+	error = ring_open(&live->ring, bpf_map__fd(live->bpf->maps.ring), options->ring, RING_SLACK,
+			  bpf_map__fd(live->bpf->maps.bell));
 	if (error || !live->watch)
 		return failure_set(failure, -ENOMEM, "no memory for the event ring");
 	for (size_t i = 0; i < options->pid_count; i++)
@@ -409,12 +420,14 @@ size_t live_targets(const struct live *live)
 
 int live_fd(const struct live *live)
 {
-	return live->ring.map;
+	return bpf_map__fd(live->bpf->maps.bell);
 }
 
 void live_idle(struct live *live, bool idle)
 {
 	__atomic_store_n(&live->bpf->bss->reader_idle, idle, __ATOMIC_SEQ_CST);
+	if (!idle)
+		ring_heard(&live->ring);
 }
 
 int live_drain(struct live *live, source_event_fn *on_event, void *context)

@@ -1,4 +1,4 @@
-/* The reading end of a BPF ring buffer. */
+/* The reading end of the ring of src/bpf/ring.bpf.h. */
 #ifndef GLASSTAP_RING_H
 #define GLASSTAP_RING_H
 
@@ -6,16 +6,23 @@
 #include <stdint.h>
 
 struct ring {
-	int map;
 	size_t size;               /* bytes, a power of two */
-	unsigned long *consumer;   /* written here, read by the kernel */
-	const unsigned long *producer;
-	const char *data;          /* mapped twice, end to end: no record wraps */
+	size_t room;               /* with what is behind it */
+	uint64_t secret;           /* what marks a record */
+	const volatile uint64_t *head; /* in the programs' own memory */
+	volatile uint64_t *tail;
+	const char *data;
+	unsigned long *bell;       /* how far its ring was read, */
+	const unsigned long *rung; /* and written */
 };
 
-/* Not 0: the kernel's errno. */
-int ring_open(struct ring *ring, int map, size_t size);
+/* Maps the ring and its bell; head, tail and secret are set by the caller before.
+ * Not 0: a negative errno. */
+int ring_open(struct ring *ring, int map, size_t size, size_t slack, int bell);
 void ring_close(struct ring *ring);
+
+/* The bell is silent again. */
+void ring_heard(struct ring *ring);
 
 /* Hands over records in order until there is none, or until on_record says so by
  * a return other than 0. Returns that, or 0. */

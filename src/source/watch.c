@@ -22,7 +22,6 @@ struct watch {
 	int refused_map;
 	struct map open;           /* id -> struct watched */
 	size_t silent;
-	uint64_t lost_closes;
 };
 
 struct watch *watch_new(int refused_map)
@@ -96,7 +95,7 @@ void watch_event(struct watch *watch, const struct event *event)
 
 bool watch_needed(const struct watch *watch, uint64_t lost_closes)
 {
-	return watch->silent || (lost_closes != watch->lost_closes && watch->open.count);
+	return watch->silent || (lost_closes && watch->open.count);
 }
 
 void watch_begin(struct watch *watch)

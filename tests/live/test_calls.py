@@ -158,3 +158,17 @@ def text_has_the_data(directory):
     # As xxd has it: "xyzzy tcp4\n".
     check("00000000: 7879 7a7a 7920 7463 7034 0a" in text, "no hex dump like xxd's")
     check("xyzzy tcp4." in text, "no text beside the hex dump")
+
+
+@test()
+def what_a_call_leaves_behind(directory):
+    run = trace(directory, "io", [helper("leftover")]).lossless()
+    said = dict(line.split(" ", 1) for line in run.out.decode().splitlines())
+    line = only((line for line in run.of("io") if line["dir"] == "in"
+                 and line.get("data") == "from the other"), "receipts of the other datagram")
+    check(line.get("remote") in (None, said["other"]),
+          f"it came from {said['other']}, not {line.get('remote')}")
+    sent = [line for line in run.of("io") if line["op"] == "sendmmsg"]
+    equal(sum(line["len"] for line in sent[:-2]), int(said["part"]), "of the first message")
+    equal([(line.get("data"), line.get("gap")) for line in sent[-2:]],
+          [("FIRST", None), ("second", None)], "the next call's messages")

@@ -199,6 +199,24 @@ def two_instances(directory):
         check_talk(run, process, ["to all", "to two"], {process.pid})
 
 
+@test()
+def it_sleeps_when_nothing_happens(directory):
+    process = sleeper()
+    tap = Attached(directory, "io", "-p", str(process.pid))
+
+    def cpu_ms():
+        fields = open(f"/proc/{tap.process.pid}/stat").read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+    for word in ("once", "and again"):
+        process.say(word)
+        time.sleep(0.7)  # it looks by itself for a while, then sleeps
+        before = cpu_ms()
+        time.sleep(1)
+        check(cpu_ms() - before < 100, f"{cpu_ms() - before} ms of CPU in a second of nothing")
+    check_talk(tap.end(), process, ["once", "and again"], {process.pid})
+
+
 def as_command(directory, script, act, alone):
     """Starts glasstap -- sh -c SCRIPT, waits for "up", and acts."""
     path = fresh(directory, ".json")

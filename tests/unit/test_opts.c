@@ -296,12 +296,12 @@ TEST(opts_ring_is_a_power_of_two)
 	CHECK_EQ(line.options.ring, 1 << 20);
 	RUNS("-a --ring=1048577");
 	CHECK_EQ(line.options.ring, 2 << 20);
-	RUNS("-a --ring=1000M");
-	CHECK_EQ(line.options.ring, 1 << 30);
-	RUNS("-a --ring=1G");
-	CHECK_EQ(line.options.ring, 1 << 30);
+	RUNS("-a --ring=200M");
+	CHECK_EQ(line.options.ring, 256 << 20);
+	RUNS("-a --ring=256M");
+	CHECK_EQ(line.options.ring, 256 << 20);
 	REFUSED("-a --ring=1048575", "'1048575'");
-	REFUSED("-a --ring=1025M", "'1025M'");
+	REFUSED("-a --ring=257M", "'257M'");
 	REFUSED("-a --ring=", "''");
 }
 

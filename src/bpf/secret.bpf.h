@@ -14,10 +14,17 @@
 
 static __always_inline void secret_say(struct task_struct *task, struct event_secret *secret)
 {
+	struct event_secret *event;
+
 	head_of_task(&secret->head, task, EVENT_SECRET, sizeof(*secret));
 	secret->source = SECRET_BIRTH;
-	if (bpf_ringbuf_output(&ring, secret, sizeof(*secret), wake_flags()))
+	event = ring_event(sizeof(*event));
+	if (!event) {
 		count(&lost_secrets, 1);
+		return;
+	}
+	*event = *secret;
+	ring_event_done(event);
 }
 
 /* Where the i-th word of a Go function's arguments is: the same words, in

@@ -502,11 +502,11 @@ int live_end(struct live *live, source_event_fn *on_event, void *context)
 	int result;
 
 	end.lost[LOST_NESTED] = nested(live->bpf);
-	probes_close(live->probes);
-	live->probes = NULL;
 	calls_free(live->calls);
 	live->calls = NULL;
 	glasstap_bpf__detach(live->bpf);
+	probes_close(live->probes);
+	live->probes = NULL;
 	while ((result = live_drain(live, on_event, context)) > 0)
 		;
 	if (result)

@@ -26,7 +26,6 @@
 #include "source/iterate.h"
 #include "source/lookup.h"
 #include "source/maps.h"
-#include "source/ring.h"
 #include "source/uprobe.h"
 
 #define LOOK_AGAIN_MS 1000
@@ -43,7 +42,7 @@ struct probes {
 	void (*say)(void *context, const char *line);
 	void *context;
 	struct binaries *binaries;
-	struct ring notices;
+	struct ring_buffer *notices;
 	int epoll, stop;
 	pthread_t thread;
 	bool running;
@@ -224,7 +223,7 @@ static int on_notice(void *context, void *data, size_t size)
 static void take_notices(struct probes *probes)
 {
 	do {
-		ring_drain(&probes->notices, on_notice, probes);
+		ring_buffer__consume(probes->notices);
 		if (probes->pending_count)
 			look_at_process(probes, probes->pending[--probes->pending_count]);
 	} while (probes->pending_count);
@@ -264,11 +263,11 @@ static int begin(struct probes *probes)
 	probes->stop = eventfd(0, EFD_CLOEXEC);
 	notice.data.fd = fd;
 	stop.data.fd = probes->stop;
-	error = ring_open(&probes->notices, fd, NOTICE_ROOM);
-	if (error || probes->epoll < 0 || probes->stop < 0 ||
+	probes->notices = ring_buffer__new(fd, on_notice, probes, NULL);
+	if (!probes->notices || probes->epoll < 0 || probes->stop < 0 ||
 	    epoll_ctl(probes->epoll, EPOLL_CTL_ADD, fd, &notice) ||
 	    epoll_ctl(probes->epoll, EPOLL_CTL_ADD, probes->stop, &stop))
-		return error ? error : -errno;
+		return -errno;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = -pthread_create(&probes->thread, NULL, run, probes);
@@ -330,7 +329,7 @@ void probes_close(struct probes *probes)
 		say_holds(probes);
 	}
 	binaries_free(probes->binaries);
-	ring_close(&probes->notices);
+	ring_buffer__free(probes->notices);
 	if (probes->epoll >= 0)
 		close(probes->epoll);
 	if (probes->stop >= 0)

@@ -83,6 +83,14 @@
  * bytes each. The one that was not seen for longest goes first. */
 #define MAX_BINARIES 8192
 
+/* Libraries that a program is linked to, and where those are looked for: three
+ * times what the largest desktop programs have. */
+#define MAX_LIBRARIES 1024
+#define MAX_LIBRARY_DIRECTORIES 128
+
+/* Files of one process that a verdict tells of. */
+#define MAX_VERDICT_FILES 64
+
 /* Files that have probes at the same time. */
 #define MAX_PROBED_FILES 512
 

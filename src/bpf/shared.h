@@ -76,6 +76,8 @@ struct notice {
 #define NOTICE_ROOM (256u << 10)   /* some thousand launches that wait to be looked at */
 #define NOTICE_SLOTS 256           /* launches that are held at once */
 #define MAX_KNOWN 8192             /* programs that need no second look */
-#define HOLD_NS 20000000           /* the longest that a launch waits for its probes */
+/* The longest that a launch waits for its probes. To read a program takes 1 to 5
+ * ms, to place a probe 5 to 30: the kernel waits for a grace period of RCU. */
+#define HOLD_NS 100000000
 
 #endif

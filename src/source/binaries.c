@@ -208,16 +208,15 @@ static struct uprobes *attach(struct binaries *binaries, int fd, const char *nam
 	return uprobes;
 }
 
-char *binaries_add(struct binaries *binaries, const struct stat *status, int fd, const char *name)
+void binaries_add(struct binaries *binaries, const struct stat *status, int fd, const char *name)
 {
 	struct discovery *discovery = malloc(sizeof(*discovery));
 	struct binary *binary = calloc(1, sizeof(*binary)), *old;
-	char *interpreter;
 
 	if (!discovery || !binary) {
 		free(discovery);
 		free(binary);
-		return NULL;
+		return;
 	}
 	discover(discovery, fd);
 	make_room(binaries);
@@ -234,9 +233,7 @@ char *binaries_add(struct binaries *binaries, const struct stat *status, int fd,
 		binary->uprobes = attach(binaries, fd, name, discovery);
 		binaries->probed += binary->uprobes != NULL;
 	}
-	interpreter = strdup(discovery->interpreter);
 	free(discovery);
-	return interpreter;
 }
 
 void binaries_known(struct binaries *binaries, const struct stat *status, const struct file_id *id)

@@ -19,10 +19,8 @@ void binaries_free(struct binaries *binaries);
 /* Was this file looked at? Says also that it is in use. */
 bool binaries_has(struct binaries *binaries, const struct stat *status);
 
-/* Looks at it, and places its probes. Returns its dynamic loader, "" for none, to
- * be freed; NULL: no memory. */
-char *binaries_add(struct binaries *binaries, const struct stat *status, int fd,
-		   const char *name);
+/* Looks at it, and places its probes. */
+void binaries_add(struct binaries *binaries, const struct stat *status, int fd, const char *name);
 
 /* The kernel's own name for a file that was looked at: its next launch needs no
  * notice. */

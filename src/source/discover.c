@@ -286,14 +286,6 @@ static void sum_up(struct search *search)
 		put(discovery->unseen, sizeof(discovery->unseen), line);
 }
 
-static void describe_image(struct discovery *discovery, const struct image_facts *facts)
-{
-	discovery->elf = true;
-	if (facts->interpreter_path)
-		snprintf(discovery->interpreter, sizeof(discovery->interpreter), "%s",
-			 facts->interpreter_path);
-}
-
 void discover(struct discovery *discovery, int fd)
 {
 	struct search search = { .discovery = discovery };
@@ -310,7 +302,7 @@ void discover(struct discovery *discovery, int fd)
 		image_free(search.image);
 		return;
 	}
-	describe_image(discovery, image_facts(search.image));
+	discovery->elf = true;
 	error = go_open(&search.go, search.image, &failure);
 	if (!error)
 		describe_go(discovery, search.go);

@@ -31,7 +31,6 @@ struct discovery {
 	bool go;
 	char about[256];           /* "Go program, go1.26.1, PIE, stripped"; empty: nothing to say */
 	char version[64];          /* of Go; empty: unknown */
-	char interpreter[256];     /* its dynamic loader; empty: none */
 	const char *library;       /* of TLS, that it holds; NULL: none that is known */
 	char unseen[512];          /* what of that library's TLS cannot be seen, and why */
 	struct site sites[MAX_PROBES_PER_FILE];

@@ -26,6 +26,7 @@
 #include "source/iterate.h"
 #include "source/lookup.h"
 #include "source/maps.h"
+#include "source/needed.h"
 #include "source/uprobe.h"
 
 #define LOOK_AGAIN_MS 1000
@@ -59,7 +60,7 @@ void probes_choose(struct glasstap_bpf *bpf, const struct btf *kernel, bool want
 					    BTF_KIND_FUNC) > 0;
 
 	/* With one processor there is nobody to place probes while another waits. */
-	if (getenv("NOHOLD")) holds = false;
+	
 	holds = holds && wanted && sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	bpf->rodata->births = wanted;
 	bpf_program__set_autoload(bpf->progs.on_probe, wanted);
@@ -73,15 +74,13 @@ void probes_choose(struct glasstap_bpf *bpf, const struct btf *kernel, bool want
 
 /* ---- looking --------------------------------------------------------------------- */
 
-/* Returns its dynamic loader, to be freed; NULL: none, or it was looked at before. */
-static char *look_at_file(struct probes *probes, int fd, const char *name)
+static void look_at_file(struct probes *probes, int fd, const char *name)
 {
 	struct stat status;
 
-	if (fstat(fd, &status) || !S_ISREG(status.st_mode) ||
-	    binaries_has(probes->binaries, &status))
-		return NULL;
-	return binaries_add(probes->binaries, &status, fd, name);
+	if (!fstat(fd, &status) && S_ISREG(status.st_mode) &&
+	    !binaries_has(probes->binaries, &status))
+		binaries_add(probes->binaries, &status, fd, name);
 }
 
 static int look_at(void *context, const struct mapping *mapping)
@@ -95,7 +94,7 @@ static int look_at(void *context, const struct mapping *mapping)
 	fd = mapping_open(mapping);
 	if (fd < 0)
 		return 0;
-	free(look_at_file(probes, fd, mapping->path));
+	look_at_file(probes, fd, mapping->path);
 	close(fd);
 	return 0;
 }
@@ -108,16 +107,18 @@ static void look_at_process(struct probes *probes, uint32_t pid)
 
 static void look_at_path(void *context, const char *path)
 {
-	char *interpreter = NULL;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return;
-	interpreter = look_at_file(context, fd, path);
+	look_at_file(context, fd, path);
 	close(fd);
-	if (interpreter && *interpreter)
-		look_at_path(context, interpreter);
-	free(interpreter);
+}
+
+static void look_at_program(void *context, const char *path)
+{
+	look_at_path(context, path);
+	needed_each(path, look_at_path, context);
 }
 
 /* ---- who is traced ------------------------------------------------------------------ */
@@ -344,6 +345,6 @@ void probes_command(struct probes *probes, char **argv)
 
 	/* What cannot be found is said by execvp(3). */
 	pthread_mutex_lock(&probes->lock);
-	lookup_command(argv, look_at_path, probes, &failure);
+	lookup_command(argv, look_at_program, probes, &failure);
 	pthread_mutex_unlock(&probes->lock);
 }

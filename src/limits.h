@@ -30,4 +30,8 @@
 /* Holes in streams that may still be filled: they last 20 ms. */
 #define MAX_HOLES 256
 
+/* The longest function that is proved for a probe, in bytes: Go's tables of
+ * Unicode are set up in about 300 KB. A megabyte takes 40 ms. */
+#define MAX_PLACE_FUNCTION (1u << 20)
+
 #endif

@@ -93,5 +93,8 @@
 
 /* Files that have probes at the same time. */
 #define MAX_PROBED_FILES 512
+/* The longest function that is proved for a probe, in bytes: Go's tables of
+ * Unicode are set up in about 300 KB. A megabyte takes 40 ms. */
+#define MAX_PLACE_FUNCTION (1u << 20)
 
 #endif

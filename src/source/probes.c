@@ -60,7 +60,6 @@ void probes_choose(struct glasstap_bpf *bpf, const struct btf *kernel, bool want
 					    BTF_KIND_FUNC) > 0;
 
 	/* With one processor there is nobody to place probes while another waits. */
-	
 	holds = holds && wanted && sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	bpf->rodata->births = wanted;
 	bpf_program__set_autoload(bpf->progs.on_probe, wanted);

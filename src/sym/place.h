@@ -1,8 +1,5 @@
 /* Where in a function a uprobe may stand. Bytes in, an offset out: or a refusal,
- * in words. Nothing is taken on trust: every instruction up to the place must be
- * known not to touch the arguments, and where the whole function is at hand all of
- * it must decode from its first byte to its last, with every jump that stays in
- * it leading to the start of an instruction. */
+ * in words. Nothing is taken on trust (see place.c). */
 #ifndef GLASSTAP_PLACE_H
 #define GLASSTAP_PLACE_H
 
@@ -35,8 +32,8 @@ struct place {
 				* arguments in registers; else they are on the stack */
 };
 
-/* 0, or -ENOEXEC with `failure` set to why there is no such place. There, all
- * registers that carry arguments hold what they did at the entry. */
+/* 0, or -ENOEXEC (-ENOMEM) with `failure` set to why there is no such place. There
+ * all that carries arguments, registers and stack, holds what it did at the entry. */
 int place_find(enum place_kind kind, const struct place_code *code, struct place *place,
 	       struct failure *failure);
 

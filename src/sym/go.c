@@ -101,7 +101,9 @@ static int see_function(void *context, const struct go_entry *entry)
 		go->crosscall = true;
 	if (which == KNOWN_TLS_KEYLOG || which == KNOWN_TLS_WRITE)
 		return add_tls(go, entry->name, package);
-	if (which == KNOWN_SCHEDINIT) {
+	/* There may be a second of that name, which only passes calls on. */
+	if (which == KNOWN_SCHEDINIT &&
+	    entry->end - entry->start > go->schedinit_end - go->schedinit) {
 		go->schedinit = entry->start;
 		go->schedinit_end = entry->end;
 	}

@@ -284,20 +284,30 @@ static bool search_x86(struct go *go, const uint8_t *code, size_t len)
 	return false;
 }
 
-/* adrp x, page; ldr y, [x, #offset] */
+/* What adrp x, page adds to the page it is in. */
+static uint64_t pages_of(uint32_t adrp)
+{
+	uint64_t pages = (adrp >> 29 & 3) | (adrp >> 5 & 0x7ffff) << 2;
+
+	return (pages & 0x100000 ? pages | ~0x1fffffull : pages) << 12;
+}
+
+/* adrp x, page; ldr y, [x, #offset]; older ones have an add x, x, #offset between. */
 static bool search_arm(struct go *go, const uint8_t *code, size_t len)
 {
 	for (size_t i = 0; i + 8 <= len; i += 4) {
-		uint32_t page = get32(code + i), load = get32(code + i + 4);
-		uint64_t pages, at = (go->schedinit + i) & ~0xfffull;
+		uint32_t page = get32(code + i), next = get32(code + i + 4);
+		uint64_t at = ((go->schedinit + i) & ~0xfffull) + pages_of(page), offset;
 
-		if ((page & 0x9f000000) != 0x90000000 || (load & 0xffc00000) != 0xf9400000 ||
-		    (page & 31) != (load >> 5 & 31))
+		if ((page & 0x9f000000) != 0x90000000 || (page & 31) != (next >> 5 & 31))
 			continue;
-		pages = (page >> 29 & 3) | (page >> 5 & 0x7ffff) << 2;
-		if (pages & 0x100000)
-			pages |= ~0x1fffffull;
-		if (try_variable(go, at + (pages << 12) + (load >> 10 & 0xfff) * 8 - 8))
+		if ((next & 0xffc00000) == 0xf9400000)
+			offset = (next >> 10 & 0xfff) * 8;
+		else if ((next & 0xffc00000) == 0x91000000)
+			offset = next >> 10 & 0xfff;
+		else
+			continue;
+		if (try_variable(go, at + offset - 8))
 			return true;
 	}
 	return false;

@@ -25,31 +25,33 @@ struct infos {
 static int find_infos(void *context, uint64_t vaddr, const uint8_t *data, size_t len)
 {
 	struct infos *infos = context;
-	const uint8_t *at = data, *end = data + len;
 
-	while ((at = memmem(at, (size_t)(end - at), MAGIC, MAGIC_LEN))) {
-		uint64_t place = vaddr + (uint64_t)(at - data);
-
-		if (place % 16 == 0 && infos->count < sizeof(infos->vaddr) / sizeof(*infos->vaddr))
-			infos->vaddr[infos->count++] = place;
-		at++;
-	}
+	for (size_t at = 0; len - at >= 16; at += 16)
+		if (memcmp(data + at, MAGIC, MAGIC_LEN) == 0 &&
+		    infos->count < sizeof(infos->vaddr) / sizeof(*infos->vaddr))
+			infos->vaddr[infos->count++] = vaddr + at;
 	return 0;
 }
 
-/* A string of Go: -ENOENT where it cannot be read or is too long. */
+/* A string of Go: -ENOENT where it cannot be read, is too long, or too short to say
+ * anything. NUL stands in it only where a sentinel does. */
 static int read_text(struct go *go, uint64_t vaddr, uint64_t len, size_t room, char **text)
 {
+	const size_t skip = room == MAX_GO_BUILD ? SENTINEL_LEN : 0;
 	uint64_t offset;
 
-	if (!len || len > room || image_offset(go->image, vaddr, len, &offset) < 0)
+	if (len <= 2 * skip || len > room || image_offset(go->image, vaddr, len, &offset) < 0)
 		return -ENOENT;
 	*text = malloc(len + 1);
 	if (!*text)
 		return -ENOMEM;
 	(*text)[len] = '\0';
-	if (image_read(go->image, vaddr, *text, len) == 0 && !memchr(*text, '\0', len))
-		return 0;
+	if (image_read(go->image, vaddr, *text, len) == 0) {
+		(*text)[len - skip] = '\0';
+		memmove(*text, *text + skip, len - skip + 1);
+		if (strlen(*text) == len - 2 * skip)
+			return 0;
+	}
 	free(*text);
 	*text = NULL;
 	return -ENOENT;
@@ -178,13 +180,9 @@ static void set_line(struct go *go, char *line)
 
 static void set_lines(struct go *go)
 {
-	size_t len = strlen(go->build);
-	char *at = go->build, *end;
+	char *end;
 
-	if (len <= 2 * SENTINEL_LEN)
-		return;
-	at[len - SENTINEL_LEN] = '\0';
-	for (at += SENTINEL_LEN; at; at = end) {
+	for (char *at = go->build; at; at = end) {
 		end = strchr(at, '\n');
 		if (end)
 			*end++ = '\0';
@@ -286,20 +284,30 @@ static bool search_x86(struct go *go, const uint8_t *code, size_t len)
 	return false;
 }
 
-/* adrp x, page; ldr y, [x, #offset] */
+/* What adrp x, page adds to the page it is in. */
+static uint64_t pages_of(uint32_t adrp)
+{
+	uint64_t pages = (adrp >> 29 & 3) | (adrp >> 5 & 0x7ffff) << 2;
+
+	return (pages & 0x100000 ? pages | ~0x1fffffull : pages) << 12;
+}
+
+/* adrp x, page; ldr y, [x, #offset]; older ones have an add x, x, #offset between. */
 static bool search_arm(struct go *go, const uint8_t *code, size_t len)
 {
 	for (size_t i = 0; i + 8 <= len; i += 4) {
-		uint32_t page = get32(code + i), load = get32(code + i + 4);
-		uint64_t pages, at = (go->schedinit + i) & ~0xfffull;
+		uint32_t page = get32(code + i), next = get32(code + i + 4);
+		uint64_t at = ((go->schedinit + i) & ~0xfffull) + pages_of(page), offset;
 
-		if ((page & 0x9f000000) != 0x90000000 || (load & 0xffc00000) != 0xf9400000 ||
-		    (page & 31) != (load >> 5 & 31))
+		if ((page & 0x9f000000) != 0x90000000 || (page & 31) != (next >> 5 & 31))
 			continue;
-		pages = (page >> 29 & 3) | (page >> 5 & 0x7ffff) << 2;
-		if (pages & 0x100000)
-			pages |= ~0x1fffffull;
-		if (try_variable(go, at + (pages << 12) + (load >> 10 & 0xfff) * 8 - 8))
+		if ((next & 0xffc00000) == 0xf9400000)
+			offset = (next >> 10 & 0xfff) * 8;
+		else if ((next & 0xffc00000) == 0x91000000)
+			offset = next >> 10 & 0xfff;
+		else
+			continue;
+		if (try_variable(go, at + offset - 8))
 			return true;
 	}
 	return false;

@@ -12,6 +12,8 @@
 
 #include "sym/go_state.h"
 
+#define STACKS_ROOM 512 /* few of these are longer, and they are asked for in no order */
+
 void window_set(struct window *window, uint64_t first, uint64_t end, bool pointers)
 {
 	window->first = first;
@@ -22,15 +24,15 @@ void window_set(struct window *window, uint64_t first, uint64_t end, bool pointe
 
 static bool window_fill(struct window *window, uint64_t vaddr)
 {
-	uint64_t left;
+	uint64_t left, room = window->at_once ? window->at_once : WINDOW_ROOM;
 
 	if (window->pointers)
 		vaddr = window->first + ((vaddr - window->first) & ~7ull);
 	left = window->end - vaddr;
 	window->vaddr = vaddr;
 	window->len = 0;
-	if (left > WINDOW_ROOM)
-		left = WINDOW_ROOM;
+	if (left > room)
+		left = room;
 	if (window->pointers) {
 		left &= ~7ull;
 		if (image_pointers(window->image, vaddr, (uint64_t *)(void *)window->data,
@@ -66,6 +68,8 @@ void go_windows(struct go *go)
 	window_set(&go->entries, table->entries, table->entries + room, pointers);
 	window_set(&go->records, table->records, table->records_end, pointers);
 	window_set(&go->names, table->names, table->names_end, false);
+	window_set(&go->stacks, table->stacks, table->stacks_end, false);
+	go->stacks.at_once = STACKS_ROOM;
 }
 
 /* The `index`-th address of the list, which has one more than functions, and the

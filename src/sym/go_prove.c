@@ -24,7 +24,6 @@
 #define TAIL_LEN 512   /* before the call, arguments in registers are put away: at most 24
 			* instructions of 9 bytes */
 #define GAP_LEN 64     /* the largest alignment of functions */
-#define SIZES_LEN 4096
 
 /* One step of a stack check on x86-64: bytes, of which some may be anything. */
 struct step {
@@ -233,14 +232,16 @@ struct sizes {
 	uint64_t whole;            /* bytes of all pairs */
 };
 
-static bool read_varint(const uint8_t *data, size_t len, size_t *at, uint64_t *value)
+static bool read_varint(struct window *window, uint64_t *at, uint64_t *value)
 {
 	*value = 0;
 	for (int shift = 0; shift < 35; shift += 7) {
-		if (*at == len)
+		const uint8_t *byte = window_at(window, (*at)++, 1);
+
+		if (!byte)
 			return false;
-		*value |= (uint64_t)(data[*at] & 0x7f) << shift;
-		if (!(data[(*at)++] & 0x80))
+		*value |= (uint64_t)(*byte & 0x7f) << shift;
+		if (!(*byte & 0x80))
 			return true;
 	}
 	return false;
@@ -248,20 +249,16 @@ static bool read_varint(const uint8_t *data, size_t len, size_t *at, uint64_t *v
 
 static bool read_sizes(struct go *go, const struct go_entry *entry, struct sizes *sizes)
 {
-	uint64_t left = go->table.stacks_end - entry->pcsp, change, code;
-	size_t len = left < SIZES_LEN ? left : SIZES_LEN, at = 0;
+	uint64_t at = entry->pcsp, change, code, room = entry->end - entry->start;
 	uint32_t unit = image_facts(go->image)->machine == MACHINE_ARM64 ? 4 : 1;
-	uint8_t data[SIZES_LEN];
 
 	*sizes = (struct sizes){ .whole = 0 };
-	if (image_read(go->image, entry->pcsp, data, len) < 0)
-		return false;
-	for (bool first = true;; first = false) {
-		if (!read_varint(data, len, &at, &change))
+	for (bool first = true; sizes->whole <= room; first = false) {
+		if (!read_varint(&go->stacks, &at, &change))
 			return false;
 		if (!change && !first)
 			return true;
-		if (!read_varint(data, len, &at, &code) || !code)
+		if (!read_varint(&go->stacks, &at, &code) || !code)
 			return false;
 		if (first && change != 2)      /* from -1 to 0, with the sign in bit 0 */
 			return false;
@@ -269,6 +266,7 @@ static bool read_sizes(struct go *go, const struct go_entry *entry, struct sizes
 		if (first)
 			sizes->first = sizes->whole;
 	}
+	return true;
 }
 
 /* Between functions: int3, or nothing. */
@@ -277,7 +275,7 @@ static bool is_gap(struct go *go, uint64_t from, uint64_t end)
 	uint8_t bytes[GAP_LEN];
 	size_t len = end - from < GAP_LEN ? end - from : GAP_LEN;
 
-	if (image_read(go->image, from, bytes, len) < 0)
+	if (len && image_read(go->image, from, bytes, len) < 0)
 		return false;
 	for (size_t i = 0; i < len; i++)
 		if (bytes[i] != 0xcc && bytes[i])

@@ -6,11 +6,13 @@
 #include "sym/go.h"
 
 #define WINDOW_ROOM (64u << 10)
+#define WINDOWS 4
 
 /* A part of a table, in memory for as long as what is asked for lies in it. */
 struct window {
 	struct image *image;
 	uint8_t *data;             /* WINDOW_ROOM, aligned */
+	uint64_t at_once;          /* how much of that is filled; 0: all */
 	uint64_t vaddr, len;       /* of what is in memory */
 	uint64_t first, end;       /* of what there is */
 	bool pointers;             /* the table holds pointers, which may need a relocation */
@@ -19,7 +21,7 @@ struct window {
 void window_set(struct window *window, uint64_t first, uint64_t end, bool pointers);
 
 /* [vaddr, vaddr + len), or NULL: not within the bounds, or not to be read. Valid until
- * the next call. `len` is at most WINDOW_ROOM - 8. */
+ * the next call. `len` is at most at_once - 8. */
 const uint8_t *window_at(struct window *window, uint64_t vaddr, size_t len);
 
 /* The function table's kinds. Of Go 1.x. */
@@ -57,8 +59,8 @@ struct go {
 	char *build;               /* the text that facts point to, cut to strings */
 	char *version;             /* go_version() */
 	char version_room[64];
-	struct window entries, records, names;
-	uint8_t *rooms;
+	struct window entries, records, names, stacks;
+	uint8_t *rooms;            /* of the windows; between uses of them, for other reading */
 };
 
 /* go_table.c: finds the table and the module data that belongs to it. */

@@ -29,16 +29,22 @@ static const struct layout layouts[] = {
 	{ 0xfffffffb, 2, 15, .single = true, .pcsp = 20, .record = 24 },
 };
 
-/* Bytes 1 to 7 of a header: the rest of the magic, two zeros, the size of the
- * smallest instruction, that of a pointer. */
-#define COMMON_LEN 7
+/* What follows the magic in a header: two zeros, the size of the smallest
+ * instruction, that of a pointer. */
+#define AFTER_MAGIC_X86_64 0x08010000
+#define AFTER_MAGIC_ARM64 0x08040000
 
 struct places {
 	uint64_t vaddr[MAX_MODULES];
 	size_t count, max;
-	uint64_t wanted;           /* when modules are searched for */
-	uint8_t common[COMMON_LEN]; /* when tables are */
+	uint64_t wanted;           /* the word that is searched for */
 };
+
+static uint32_t after_magic(const struct go *go)
+{
+	return image_facts(go->image)->machine == MACHINE_ARM64 ? AFTER_MAGIC_ARM64 :
+								  AFTER_MAGIC_X86_64;
+}
 
 static const struct layout *layout_of(uint32_t magic)
 {
@@ -79,7 +85,7 @@ int go_scan(struct go *go, const struct image_segment *segment, size_t overlap,
 	int code = 0;
 
 	while (at < end && code == 0) {
-		size_t len = end - at < 3 * WINDOW_ROOM ? end - at : 3 * WINDOW_ROOM;
+		size_t len = end - at < WINDOWS * WINDOW_ROOM ? end - at : WINDOWS * WINDOW_ROOM;
 
 		code = image_read(go->image, at, room, len);
 		if (code < 0)
@@ -132,14 +138,13 @@ static int read_single(struct go *go, struct failure *failure)
 static int read_header(struct go *go, uint64_t vaddr, struct failure *failure)
 {
 	const struct image_segment *segment = segment_at(go, vaddr);
-	bool arm = image_facts(go->image)->machine == MACHINE_ARM64;
 	uint64_t words[8] = { 0 };
 	uint8_t head[8];
 
 	if (!segment || image_read(go->image, vaddr, head, sizeof(head)) < 0)
 		return -ENOENT;
 	go->layout = layout_of(get32(head));
-	if (!go->layout || head[4] || head[5] || head[6] != (arm ? 4 : 1) || head[7] != 8)
+	if (!go->layout || get32(head + 4) != after_magic(go))
 		return -ENOENT;
 	go->table = (struct table){
 		.vaddr = vaddr, .end = segment->vaddr + segment->size,
@@ -157,11 +162,10 @@ static int read_header(struct go *go, uint64_t vaddr, struct failure *failure)
 static int find_words(void *context, uint64_t vaddr, const uint8_t *data, size_t len)
 {
 	struct places *places = context;
-	const uint8_t *at = data;
 
-	for (; len >= 8; at += 8, len -= 8)
-		if (get64(at) == places->wanted)
-			add_place(places, vaddr + (uint64_t)(at - data));
+	for (size_t at = 0; len - at >= 8; at += 8)
+		if (get64(data + at) == places->wanted)
+			add_place(places, vaddr + at);
 	return 0;
 }
 
@@ -288,18 +292,14 @@ static int find_module(struct go *go, struct failure *failure)
 
 /* The table. */
 
+/* Headers are at multiples of 8. */
 static int find_headers(void *context, uint64_t vaddr, const uint8_t *data, size_t len)
 {
 	struct places *places = context;
-	const uint8_t *at = data, *end = data + len;
 
-	while ((at = memmem(at, (size_t)(end - at), places->common, COMMON_LEN))) {
-		uint64_t start = vaddr + (uint64_t)(at - data) - 1;
-
-		if (at > data && start % 8 == 0 && layout_of(get32(at - 1)))
-			add_place(places, start);
-		at++;
-	}
+	for (size_t at = 0; len - at >= 8; at += 8)
+		if (get32(data + at + 4) == places->wanted && layout_of(get32(data + at)))
+			add_place(places, vaddr + at);
 	return 0;
 }
 
@@ -349,13 +349,9 @@ static int try_tables(struct go *go, const struct places *places, size_t from,
 
 int go_table(struct go *go, struct failure *failure)
 {
-	struct places places = {
-		.max = MAX_TABLES, .common = { 0xff, 0xff, 0xff, 0, 0, 1, 8 },
-	};
+	struct places places = { .max = MAX_TABLES, .wanted = after_magic(go) };
 	int code, worst = -ENOENT;
 
-	if (image_facts(go->image)->machine == MACHINE_ARM64)
-		places.common[5] = 4;
 	find_sections(go, &places);
 	for (int step = 0; step < 3; step++) {
 		struct failure ignored, *reason = worst == -ENOENT ? failure : &ignored;

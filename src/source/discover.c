@@ -156,7 +156,7 @@ static int on_go_function(void *context, const struct go_function *found)
 	if (place(search, site, PLACE_GO, found->end - found->start, &where))
 		return 0;
 	site->on_stack = proof.abi == GO_ABI_STACK;
-	if (found->start + where.offset != proof.body || where.registers == site->on_stack)
+	if (found->start + where.offset < proof.body || where.registers == site->on_stack)
 		refuse(site, "two readings of its first instructions disagree");
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "doctor.h"
 #include "flow/flow.h"
 #include "opts.h"
 #include "sink.h"
@@ -414,7 +415,10 @@ int main(int argc, char **argv)
 		status = EXIT_USAGE;
 		break;
 	case OPTS_RUN:
-		status = options.replay ? show_recording(&options) : trace_live(&options, &info);
+		if (!options.view->facts)
+			status = doctor(&options);
+		else
+			status = options.replay ? show_recording(&options) : trace_live(&options, &info);
 		break;
 	}
 	buf_free(&text);

@@ -11,5 +11,6 @@ const struct view views[] = {
 	{ "io", "every read and write on a socket, with its data", SHOW(IO) | ALWAYS },
 	{ "net", "connections: who opened them, how they went", SHOW(OPEN) | SHOW(CLOSE) | ALWAYS },
 	{ "exec", "program launches and ends", SHOW(EXEC) | SHOW(EXIT) | ALWAYS },
+	{ "doctor", "what TLS of a target can be seen; exits 1 if not all", 0 },
 	{ 0 }
 };

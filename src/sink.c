@@ -100,6 +100,11 @@ static int write_out(struct sink *sink, struct target *target)
 	return sink->error;
 }
 
+static unsigned wanted_by(const struct options *options, const struct out_format *format)
+{
+	return format->facts ? format->facts : options->view->facts;
+}
+
 static void on_fact(void *context, const struct fact *fact)
 {
 	struct sink *sink = context;
@@ -108,15 +113,15 @@ static void on_fact(void *context, const struct fact *fact)
 		sink->summary = fact->summary;
 		sink->has_summary = true;
 	}
-	if (!(sink->options->view->facts & 1u << fact->type))
-		return;
 	for (size_t i = 0; i < sink->count; i++) {
 		struct target *target = &sink->targets[i];
 
+		if (!(wanted_by(sink->options, target->format) & 1u << fact->type))
+			continue;
 		target->format->fact(&target->buf, &target->options, fact);
 		if (target->buf.failed)
 			fail(sink, -ENOMEM, target->path);
-		else if (target->buf.len >= FLUSH_AT)
+		else if (target->buf.len >= (target->format->secret ? 1 : FLUSH_AT))
 			write_out(sink, target);
 	}
 }
@@ -146,6 +151,20 @@ static const struct out_format *format_named(const char *name)
 	return format->name ? format : NULL;
 }
 
+/* Decrypting is work: not for what nobody looks at. */
+static bool wants_tls(const struct options *options)
+{
+	unsigned wanted = 0;
+
+	for (size_t i = 0; i < options->output_count; i++) {
+		const struct out_format *format = format_named(options->outputs[i].format);
+
+		wanted |= format ? wanted_by(options, format) : 0;
+	}
+	return options->tls != KEYS_OFF &&
+	       wanted & (1u << FACT_TLS | 1u << FACT_PLAINTEXT | 1u << FACT_SECRET);
+}
+
 static int add_target(struct sink *sink, const struct output *output,
 		      const struct source_info *info, struct failure *failure)
 {
@@ -167,12 +186,18 @@ static int add_target(struct sink *sink, const struct output *output,
 		return failure_set(failure, -errno, "cannot write to %s: %s",
 				   output->path ? output->path : "standard output",
 				   strerror(errno));
+	/* It may have been there, for all to read. What stdout is, the user has chosen. */
+	if (target->format->secret && target->fd != STDOUT_FILENO && S_ISREG(status.st_mode) &&
+	    fchmod(target->fd, 0600))
+		return failure_set(failure, -errno, "cannot keep '%s' for its owner alone: %s",
+				   output->path, strerror(errno));
 	target->patient = S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || isatty(target->fd);
 	target->options = (struct out_options){
 		.clock_offset = info->clock_offset,
 		.zone_offset = info->zone_offset,
 		.colour = wants_colour(sink->options, target->fd),
 		.hex = sink->options->hex,
+		.verbose = sink->options->verbose,
 	};
 	return 0;
 }
@@ -208,7 +233,7 @@ struct sink *sink_open(const struct options *options, const struct source_info *
 		sink->options = options;
 		sink->interrupt = -1;
 		sink->flow = flow_new(on_flow_fact, sink);
-		sink->tls = tls_new(true, on_fact, sink);
+		sink->tls = tls_new(wants_tls(options), on_fact, sink);
 	}
 	if (!sink || !sink->flow || !sink->tls) {
 		failure_set(failure, -ENOMEM, "no memory");

@@ -162,6 +162,25 @@ static void add_lost(struct buf *out, const uint64_t lost[LOST_KINDS])
 	buf_char(out, '}');
 }
 
+static void add_tls_sums(struct buf *out, const struct fact_tls_sums *sums)
+{
+	static const struct fact_tls_sums none;
+
+	if (memcmp(sums, &none, sizeof(none)) == 0)
+		return;
+	add_uint_member(out, ",\"tls\":{\"handshakes\":", sums->handshakes);
+	add_uint_member(out, ",\"records\":", sums->records);
+	add_uint_member(out, ",\"bytes_out\":", sums->bytes[DIR_OUT]);
+	add_uint_member(out, ",\"bytes_in\":", sums->bytes[DIR_IN]);
+	add_uint_member(out, ",\"missing_out\":", sums->missing[DIR_OUT]);
+	add_uint_member(out, ",\"missing_in\":", sums->missing[DIR_IN]);
+	add_uint_member(out, ",\"failed\":", sums->failed);
+	add_uint_member(out, ",\"unseen\":", sums->unseen);
+	add_uint_member(out, ",\"dropped\":", sums->dropped);
+	add_uint_member(out, ",\"evicted\":", sums->evicted);
+	buf_char(out, '}');
+}
+
 static void add_summary(struct buf *out, const struct fact *fact)
 {
 	const struct fact_summary *summary = &fact->summary;
@@ -180,6 +199,9 @@ static void add_summary(struct buf *out, const struct fact *fact)
 	add_uint_member(out, ",\"malformed\":", summary->malformed);
 	add_uint_member(out, ",\"connections\":", summary->conns);
 	add_uint_member(out, ",\"processes\":", summary->processes);
+	if (summary->lost_secrets)
+		add_uint_member(out, ",\"lost_secrets\":", summary->lost_secrets);
+	add_tls_sums(out, &summary->tls);
 	buf_literal(out, ",\"seconds\":");
 	json_decimal(out, summary->duration, 9);
 }

@@ -176,7 +176,7 @@ static const char *const missed[LOST_KINDS][2] = {
 
 static bool lost_anything(const struct fact_summary *summary)
 {
-	bool any = summary->lost_bytes || summary->lost_events;
+	bool any = summary->lost_bytes || summary->lost_events || summary->lost_secrets;
 
 	for (int kind = 0; kind < LOST_KINDS; kind++)
 		any |= summary->lost[kind] != 0;
@@ -202,6 +202,10 @@ static void add_lost(struct buf *out, const struct fact_summary *summary)
 		buf_string(out, between);
 		out_count(out, summary->lost[kind], missed[kind][0], missed[kind][1]);
 		between = ", ";
+	}
+	if (summary->lost_secrets) {
+		buf_string(out, between);
+		out_count(out, summary->lost_secrets, "key of TLS", "keys of TLS");
 	}
 }
 
@@ -231,6 +235,51 @@ static void add_remarks(struct buf *out, const struct fact_summary *summary)
 		buf_char(out, '\n');
 }
 
+/* What of TLS is not in the clear. */
+static void add_unseen(struct buf *out, const struct fact_tls_sums *tls)
+{
+	const struct { uint64_t count; const char *one, *many; } kinds[] = {
+		{ tls->unseen, "connection not all in the clear", "connections not all in the clear" },
+		{ tls->missing[0] + tls->missing[1], "byte missing", "bytes missing" },
+		{ tls->dropped, "byte of ciphertext without a key",
+		  "bytes of ciphertext without a key" },
+		{ tls->failed, "record that failed its check", "records that failed their check" },
+		{ tls->evicted, "connection forgotten for want of room",
+		  "connections forgotten for want of room" },
+	};
+	const char *between = "; ";
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		if (!kinds[i].count)
+			continue;
+		buf_string(out, between);
+		out_count(out, kinds[i].count, kinds[i].one, kinds[i].many);
+		between = ", ";
+	}
+}
+
+static void add_tls(struct buf *out, const struct out_options *options,
+		    const struct fact_tls_sums *tls)
+{
+	static const struct fact_tls_sums none;
+	bool all = !(tls->unseen || tls->missing[0] || tls->missing[1] || tls->dropped ||
+		     tls->failed || tls->evicted);
+
+	if (memcmp(tls, &none, sizeof(none)) == 0)
+		return;
+	buf_literal(out, "glasstap: TLS: ");
+	out_count(out, tls->handshakes, "handshake", "handshakes");
+	buf_literal(out, ", in the clear ");
+	out_count(out, tls->bytes[DIR_OUT], "byte out", "bytes out");
+	buf_literal(out, ", ");
+	buf_uint_grouped(out, tls->bytes[DIR_IN]);
+	buf_literal(out, " in");
+	out_style(out, options, all ? STYLE_PLAIN : STYLE_YELLOW);
+	add_unseen(out, tls);
+	out_style_end(out, options, all ? STYLE_PLAIN : STYLE_YELLOW);
+	buf_char(out, '\n');
+}
+
 void out_summary(struct buf *out, const struct out_options *options,
 		 const struct fact_summary *summary)
 {
@@ -256,5 +305,6 @@ void out_summary(struct buf *out, const struct out_options *options,
 		buf_literal(out, "nothing lost");
 	out_style_end(out, options, lost ? STYLE_RED : STYLE_PLAIN);
 	buf_char(out, '\n');
+	add_tls(out, options, &summary->tls);
 	add_remarks(out, summary);
 }

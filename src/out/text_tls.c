@@ -179,16 +179,21 @@ static void add_outcome(struct buf *out, const struct out_options *options, size
 		add_part(out, start, TEXT("retried"));
 }
 
+static void add_kind(struct buf *out, size_t start, const struct fact_tls *tls)
+{
+	if (tls->version)
+		add_part(out, start, text_of(tls->version));
+	add_cipher(out, start, tls->cipher);
+	add_part(out, start, tls->sni);
+}
+
 static void add_handshake(struct buf *out, const struct out_options *options, size_t start,
 			  const struct fact *fact)
 {
 	const struct fact_tls *tls = &fact->tls;
 	int64_t now = (int64_t)((fact->time + options->clock_offset) / 1000000000);
 
-	if (tls->version)
-		add_part(out, start, text_of(tls->version));
-	add_cipher(out, start, tls->cipher);
-	add_part(out, start, tls->sni);
+	add_kind(out, start, tls);
 	add_part(out, start, tls->alpn);
 	add_outcome(out, options, start, tls);
 	if (tls->cert_count)
@@ -197,9 +202,10 @@ static void add_handshake(struct buf *out, const struct out_options *options, si
 		add_leaf(out, options, start, "client cert", tls->client_certs, now);
 }
 
-static void add_error(struct buf *out, const struct out_options *options, enum style style,
-		      const char *before, struct text error)
+static void add_error(struct buf *out, const struct out_options *options, size_t start,
+		      enum style style, const char *before, struct text error)
 {
+	next_part(out, start);
 	out_style(out, options, style);
 	buf_string(out, before);
 	escape_text(out, error);
@@ -240,10 +246,12 @@ void text_tls(struct buf *out, const struct out_options *options, const struct f
 	start = out->len;
 	if (tls->moment == TLS_HANDSHAKE)
 		add_handshake(out, options, start, fact);
-	else if (tls->moment == TLS_ALERT)
-		add_error(out, options, style, "alert: ", tls->error);
-	else
-		add_error(out, options, style, "not shown in the clear: ", tls->error);
+	else if (tls->moment == TLS_UNSEEN)
+		add_kind(out, start, tls);
+	if (tls->moment == TLS_ALERT)
+		add_error(out, options, start, style, "alert: ", tls->error);
+	else if (tls->moment == TLS_UNSEEN)
+		add_error(out, options, start, style, "not shown in the clear: ", tls->error);
 	add_tail(out, options, start, fact);
 	buf_char(out, '\n');
 	if (!options->verbose || tls->moment != TLS_HANDSHAKE)

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 
 #include "../unit/output_check.h"
+#include "fuzz.h"
 #include "out/out.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct input {
 	const uint8_t *at;
@@ -274,4 +273,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_fact(&options, &fact);
 	check_keylog(&options, &fact);
 	return 0;
+}
+
+/* Numbers and words of every kind of fact. */
+size_t fuzz_seed(uint64_t number, uint8_t *data, size_t room)
+{
+	size_t len = room < 2000 ? room : 2000;
+	uint64_t state = number;
+
+	for (size_t i = 0; i < len; i++) {
+		uint64_t random = fuzz_random(&state);
+
+		data[i] = (uint8_t)(random >> 8);
+		if (random & 1)
+			data[i] = (uint8_t)" aB,\n\0\xc3\xa9"[random >> 8 & 7];
+	}
+	if (len > 1)
+		data[1] = (uint8_t)(number % FACT_TYPES);
+	return len;
 }

@@ -338,6 +338,28 @@ TEST(summary_of_nothing_lost_and_of_all)
 		      "\"processes\":0,\"seconds\":3725.000000001}\n");
 }
 
+TEST(summary_of_tls)
+{
+	struct fact_summary summary = {
+		.events = 9, .tls = { .handshakes = 1, .records = 7, .bytes = { 1, 1234 } }
+	};
+
+#define NINE "glasstap: 9 events, 0 connections, 0 processes, 0 bytes out, 0 in, 0 ns; "
+#define NINE_JSON HEAD "summary\",\"time\":\"2026-02-28T23:34:56.000000000Z\",\"events\":9,\"bytes_out\":0,\"bytes_in\":0," \
+	"\"captured\":0,\"gap_bytes\":0,\"lost_bytes\":0,\"lost_events\":0,\"lost\":{},\"evicted\":0,\"malformed\":0," \
+	"\"connections\":0,\"processes\":0,"
+	check_summary(&summary, NINE "nothing lost\nglasstap: TLS: 1 handshake, in the clear 1 byte out, 1,234 in\n",
+		      NINE_JSON "\"tls\":{\"handshakes\":1,\"records\":7,\"bytes_out\":1,\"bytes_in\":1234,\"missing_out\":0,"
+		      "\"missing_in\":0,\"failed\":0,\"unseen\":0,\"dropped\":0,\"evicted\":0},\"seconds\":0.000}\n");
+	summary.lost_secrets = 2;
+	summary.tls = (struct fact_tls_sums){ 3, 7, { 0, 5 }, { 100, 20 }, 1, 2, 4096, 5 };
+	check_summary(&summary, NINE "LOST: 2 keys of TLS\nglasstap: TLS: 3 handshakes, in the clear 0 bytes out, 5 in; "
+		      "2 connections not all in the clear, 120 bytes missing, 4,096 bytes of ciphertext without a key, "
+		      "1 record that failed its check, 5 connections forgotten for want of room\n",
+		      NINE_JSON "\"lost_secrets\":2,\"tls\":{\"handshakes\":3,\"records\":7,\"bytes_out\":0,\"bytes_in\":5,\"missing_out\":100,"
+		      "\"missing_in\":20,\"failed\":1,\"unseen\":2,\"dropped\":4096,\"evicted\":5},\"seconds\":0.000}\n");
+}
+
 TEST(durations)
 {
 	static const struct { uint64_t ns; const char *shown; } known[] = {

@@ -166,6 +166,11 @@ TEST(tls_alert_and_unseen)
 	check_fact("json", &plain, &tls, HEAD "tls" WHO ",\"conn\":\"c1\",\"moment\":\"alert\",\"error\":\"internal error\"" TCP);
 	tls.tls.moment = TLS_UNSEEN;
 	tls.tls.error = TEXT("no key was seen");
+	tls.tls.version = "TLS 1.3";
+	tls.tls.sni = TEXT("example.org");
+	check_fact("text", &plain, &tls, BEGIN "c1    tls       TLS 1.3  example.org  not shown in the clear: no key was seen  tcp 127.0.0.1:40000 <-> 127.0.0.1:8088\n");
+	tls.tls.version = NULL;
+	tls.tls.sni.len = 0;
 	check_fact("text", &plain, &tls, BEGIN "c1    tls       not shown in the clear: no key was seen  tcp 127.0.0.1:40000 <-> 127.0.0.1:8088\n");
 	check_fact("text", &colour, &tls, "\033[2m00:34:56.789012\033[0m curl[1234]            c1    \033[33mtls\033[0m       "
 		   "\033[33mnot shown in the clear: no key was seen\033[0m\033[2m  tcp 127.0.0.1:40000 <-> 127.0.0.1:8088\033[0m\n");

@@ -94,7 +94,8 @@ static void add_open(struct buf *out, const struct out_options *options, const s
 	const struct fact_open *open = &fact->open;
 	const struct conn *conn = fact->conn;
 
-	text_begin(out, options, fact, open->kind ? open->kind : "open", open->error ? STYLE_RED : STYLE_PLAIN);
+	text_begin(out, options, fact, open->kind ? open->kind : "open",
+		   open->error ? STYLE_RED : STYLE_PLAIN);
 	add_ends(out, conn, open_arrow(open->kind));
 	if (conn && conn->peer_pid) {
 		buf_literal(out, "  peer pid ");

@@ -40,8 +40,11 @@
 /* Bytes of relocations that are looked through: a PIE of 300 MB has 30 MB. */
 #define MAX_RELOCATIONS (256u << 20)
 
-/* Bytes read of one file, again and again included: the largest program known, of
- * 700 MB, takes 200 MB. It ends what a hostile file could make last. */
+/* Bytes read of one file, again and again included: so many, and IMAGE_READ_TIMES its
+ * size, but no more than MAX_IMAGE_READ. A Go program of 300 MB takes a third of its
+ * size to open and to search. It ends what a hostile file could make last. */
+#define IMAGE_READ_BASE (64u << 20)
+#define IMAGE_READ_TIMES 8
 #define MAX_IMAGE_READ ((uint64_t)4 << 30)
 
 /* Of a Go program. The largest known has 800,000 functions. */

@@ -4,6 +4,7 @@
 #define GLASSTAP_LIMITS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Twice the live connections of a busy proxy; a record is under 1 KiB. The one
  * not used for longest goes first, and the summary says how many went. */
@@ -26,6 +27,41 @@
 /* Bytes of text that all of these hold at once: a few of the greatest size, or
  * 16 KiB each. Past it the oldest is told with what has come of it. */
 #define MAX_EXECS_HELD (4 * (size_t)MAX_EXEC_TEXT)
+
+/* Of an ELF file. Linkers make 4 to 12 loadable segments, up to 60 sections, and
+ * programs name up to 300 libraries. */
+#define MAX_SEGMENTS 64
+#define MAX_SECTIONS 1024
+#define MAX_NEEDED 1024
+
+/* Entries of a dynamic section: libraries and some 40 more. */
+#define MAX_DYNAMIC 4096
+
+/* Bytes of relocations that are looked through: a PIE of 300 MB has 30 MB. */
+#define MAX_RELOCATIONS (256u << 20)
+
+/* Bytes read of one file, again and again included: so many, and IMAGE_READ_TIMES its
+ * size, but no more than MAX_IMAGE_READ. A Go program of 300 MB takes a third of its
+ * size to open and to search. It ends what a hostile file could make last. */
+#define IMAGE_READ_BASE (64u << 20)
+#define IMAGE_READ_TIMES 8
+#define MAX_IMAGE_READ ((uint64_t)4 << 30)
+
+/* Of a Go program. The largest known has 800,000 functions. */
+#define MAX_GO_FUNCTIONS (8u << 20)
+
+/* Bytes of a function's name; longer ones are only of generic instances, which no
+ * one asks for. */
+#define MAX_GO_NAME 1024
+
+/* Bytes of a Go program's build info: a line for each of its modules. The largest
+ * known list has 90 KB. */
+#define MAX_GO_BUILD (1u << 20)
+
+/* Functions of the names that are wanted, and packages with TLS: a program holds a
+ * few forks of crypto/tls. */
+#define MAX_GO_MATCHES 1024
+#define MAX_GO_TLS 16
 
 /* Holes in streams that may still be filled: they last 20 ms. */
 #define MAX_HOLES 256

@@ -79,10 +79,14 @@ bool place_arm64_check(const struct place_code *code, struct place_check *check)
 	return false;
 }
 
-/* Loads and stores, by one register or two, with the stack pointer as the base. */
+/* Loads and stores, by one register or two, with the stack pointer as the base; or
+ * x27, which is set to a place far above it before. */
 static bool is_spill(uint32_t word)
 {
-	return (word & 0x0a000000) == 0x08000000 && (word >> 5 & 0x1f) == 31;
+	uint32_t base = word >> 5 & 0x1f;
+
+	return ((word & 0x0a000000) == 0x08000000 && (base == 31 || base == 27)) ||
+	       (word & 0xff8003ff) == 0x910003fb;            /* add x27,sp,#OFFSET */
 }
 
 static bool pass_spills(const struct place_code *code, size_t *at, uint32_t *word)
@@ -107,6 +111,7 @@ bool place_arm64_more(const struct place_code *code, struct place_check *check)
 	at += 4;
 	if (!pass_spills(code, &at, &word) || arm64_flow(word) != INSN_JUMP)
 		return false;
+	check->tail = at + 4;
 	return arm64_distance(word, &distance) && (int64_t)at + distance == 0;
 }
 

@@ -78,5 +78,8 @@
 
 /* Parts of a name in a certificate (CN, O, C...): real ones have up to ten. */
 #define MAX_NAME_PARTS 64
+/* The longest function that is proved for a probe, in bytes: Go's tables of
+ * Unicode are set up in about 300 KB. A megabyte takes 40 ms. */
+#define MAX_PLACE_FUNCTION (1u << 20)
 
 #endif

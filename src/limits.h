@@ -78,6 +78,36 @@
 
 /* Parts of a name in a certificate (CN, O, C...): real ones have up to ten. */
 #define MAX_NAME_PARTS 64
+/* Functions of one file that are probed: two of each copy of crypto/tls, of which
+ * a program has one, and seldom two or three forks. */
+#define MAX_PROBES_PER_FILE 16
+
+/* A Go function's name is its package's path and its own; longer ones are cut. */
+#define MAX_SITE_NAME 192
+#define MAX_SITE_WHY 256
+
+/* The functions that are probed have 40 bytes to 4 KiB; what is longer is proved
+ * as far as this. Of those whose size is not known, no more than the beginning. */
+#define MAX_FUNCTION_CODE 65536
+#define MAX_UNSIZED_CODE 64
+
+/* What the kernel lets a process map, by default (vm.max_map_count), and more. */
+#define MAX_MAPPINGS 262144
+
+/* Files that were looked at: the programs and libraries of a large machine; 200
+ * bytes each. The one that was not seen for longest goes first. */
+#define MAX_BINARIES 8192
+
+/* Libraries that a program is linked to, and where those are looked for: three
+ * times what the largest desktop programs have. */
+#define MAX_LIBRARIES 1024
+#define MAX_LIBRARY_DIRECTORIES 128
+
+/* Files of one process that a verdict tells of. */
+#define MAX_VERDICT_FILES 64
+
+/* Files that have probes at the same time. */
+#define MAX_PROBED_FILES 512
 /* The longest function that is proved for a probe, in bytes: Go's tables of
  * Unicode are set up in about 300 KB. A megabyte takes 40 ms. */
 #define MAX_PLACE_FUNCTION (1u << 20)

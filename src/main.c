@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "doctor.h"
 #include "flow/flow.h"
 #include "opts.h"
 #include "sink.h"
@@ -230,6 +231,13 @@ static int linger(struct trace *trace)
 	return got < 0 ? got : 0;
 }
 
+/* From another thread: one call for one line. */
+static void say_probes(void *context, const char *line)
+{
+	(void)context;
+	fprintf(stderr, "glasstap: %s\n", line);
+}
+
 static int open_live(struct trace *trace, struct failure *failure)
 {
 	const struct options *options = trace->options;
@@ -246,11 +254,14 @@ static int open_live(struct trace *trace, struct failure *failure)
 		.sockets = options->view->facts & (1u << FACT_IO | 1u << FACT_OPEN | 1u << FACT_CLOSE),
 		.snap = options->snap,
 		.ring = options->ring,
+		.tls = options->view->facts &
+		       (1u << FACT_TLS | 1u << FACT_PLAINTEXT | 1u << FACT_SECRET),
+		.say = options->verbose ? say_probes : NULL,
 	};
 
 	for (size_t i = 0; i < options->output_count; i++)
 		if (!strcmp(options->outputs[i].format, "gtap"))
-			data = live.sockets = true;
+			data = live.sockets = live.tls = true;
 	/* A view without data still counts every byte. */
 	if (!data)
 		live.snap = 0;
@@ -292,6 +303,7 @@ static int run(struct trace *trace, struct failure *failure)
 	if (live_scan(trace->live, failure))
 		return -1;
 	if (options->command) {
+		live_command(trace->live, options->command);
 		error = command_go(&trace->command, options->command, failure);
 		if (error)
 			return error;
@@ -403,7 +415,10 @@ int main(int argc, char **argv)
 		status = EXIT_USAGE;
 		break;
 	case OPTS_RUN:
-		status = options.replay ? show_recording(&options) : trace_live(&options, &info);
+		if (!options.view->facts)
+			status = doctor(&options);
+		else
+			status = options.replay ? show_recording(&options) : trace_live(&options, &info);
 		break;
 	}
 	buf_free(&text);

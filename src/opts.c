@@ -23,7 +23,7 @@ static const struct { const char *ending, *format; } endings[] = {
 	{ ".keylog", "keylog" },
 };
 
-static const char *const planned[] = { "dns", "http", "ca", "doctor", NULL };
+static const char *const planned[] = { "dns", "http", "ca", NULL };
 
 /* Reads decimal digits up to `max`. The end, or NULL. */
 static const char *read_number(const char *from, uint64_t max, uint64_t *number)
@@ -409,8 +409,10 @@ static int check_target(struct parse *parse)
 		    strcmp(options->outputs[i].path, options->replay) == 0)
 			return usage(parse->failure, "-r reads " VALUE ": write to another file",
 				     options->replay);
-	if (options->replay)
+	if (options->replay && options->view->facts)
 		return 0;
+	if (!options->view->facts && !options->pid_count && !options->command)
+		return usage(parse->failure, "%s needs -p PID or -- COMMAND", options->view->name);
 	if (options->all && (processes || options->command))
 		return usage(parse->failure, "-a is everything already: leave out -p, -n and the command");
 	if (options->command && processes)

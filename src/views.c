@@ -13,5 +13,6 @@ const struct view views[] = {
 	{ "tls", "TLS handshakes, and the plaintext of both directions",
 	  SHOW(TLS) | SHOW(PLAINTEXT) | ALWAYS },
 	{ "exec", "program launches and ends", SHOW(EXEC) | SHOW(EXIT) | ALWAYS },
+	{ "doctor", "what TLS of a target can be seen; exits 1 if not all", 0 },
 	{ 0 }
 };

@@ -4,6 +4,8 @@
 #include "socket.bpf.h"
 #include "call.bpf.h"
 #include "connection.bpf.h"
+#include "secret.bpf.h"
+#include "hold.bpf.h"
 #include "process.bpf.h"
 #include "file.bpf.h"
 #include "scan.bpf.h"

@@ -19,11 +19,12 @@ struct sockaddr_un {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long r10, r9, r8, ax, cx, dx, si, di, orig_ax;
+	unsigned long bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, sp;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	__u64 regs[31];
+	__u64 sp;
 	__u64 orig_x0;
 	__s32 syscallno;
 };
@@ -116,9 +117,31 @@ struct unix_sock {
 	int inq_len;
 };
 
+struct super_block {
+	unsigned int s_dev;
+};
+
+struct timespec64 {
+	__s64 tv_sec;
+	long tv_nsec;
+};
+
 struct inode {
 	unsigned short i_mode;
 	unsigned long i_ino;
+	struct super_block *i_sb;
+	__s64 i_size;
+	/* Since 6.11; before it one of the two below. */
+	__s64 i_mtime_sec;
+	__u32 i_mtime_nsec;
+};
+
+struct inode___hidden_time {
+	struct timespec64 __i_mtime;
+};
+
+struct inode___plain_time {
+	struct timespec64 i_mtime;
 };
 
 struct qstr {
@@ -222,6 +245,7 @@ struct task_struct {
 };
 
 struct linux_binprm {
+	struct file *file;
 	const char *filename;
 };
 

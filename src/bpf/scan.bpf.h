@@ -51,6 +51,21 @@ int scan_tasks(struct bpf_iter__task *context)
 	return 0;
 }
 
+/* Every traced process, for those who look for what it has mapped. */
+SEC("?iter/task")
+int scan_traced(struct bpf_iter__task *context)
+{
+	struct task_struct *task = context->task;
+	__u32 pid;
+
+	if (!task || task->pid != task->tgid || !is_traced(task))
+		return 0;
+	pid = pid_shown(task);
+	if (pid)
+		bpf_seq_write(context->meta->seq, &pid, sizeof(pid));
+	return 0;
+}
+
 /* Threads that are inside sendmmsg or recvmmsg at the attach: which message is
  * next is not known until the call ends. */
 SEC("?iter/task")

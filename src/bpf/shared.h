@@ -44,4 +44,40 @@ struct sweep_row {
 	struct refused sums;
 };
 
+/* What a probe stands on. Its cookie says which, and how far the stack pointer
+ * is there below its value at the function's first instruction. */
+enum probed {
+	PROBED_GO_LOG = 1,     /* crypto/tls writeKeyLog(c, label, clientRandom, secret) */
+	PROBED_GO_MASTER = 2,  /* keysFromMasterSecret(version, suite, masterSecret,
+	                        * clientRandom, ...) */
+	PROBED_KDF = 3,        /* OpenSSL 3: EVP_KDF_derive(context, out, len, params) */
+	PROBED_LOADER = 4,     /* the dynamic loader has mapped something, or will */
+};
+
+#define COOKIE_PROBED(cookie) ((cookie) & 0xff)
+#define COOKIE_ON_STACK 0x100  /* Go's arguments, before 1.17 */
+#define COOKIE_DEPTH(cookie) ((cookie) >> 32)
+#define COOKIE(probed, on_stack, depth) \
+	((__u64)(depth) << 32 | ((on_stack) ? COOKIE_ON_STACK : 0) | (probed))
+
+/* A file as the kernel's own numbers have it; what fstat(2) says can differ. */
+struct file_id {
+	__u64 dev, inode, size, changed;
+};
+
+/* A word to whoever places probes: a traced process may have mapped code. */
+struct notice {
+	__u64 number;          /* 1 and up */
+	__u32 pid;             /* as glasstap's own pid namespace shows it */
+	__u32 launch;          /* it begins a program, `file`; else it loads a library */
+	struct file_id file;
+};
+
+#define NOTICE_ROOM (256u << 10)   /* some thousand launches that wait to be looked at */
+#define NOTICE_SLOTS 256           /* launches that are held at once */
+#define MAX_KNOWN 8192             /* programs that need no second look */
+/* The longest that a launch waits for its probes. To read a program takes 1 to 5
+ * ms, to place a probe 5 to 30: the kernel waits for a grace period of RCU. */
+#define HOLD_NS 100000000
+
 #endif

@@ -12,6 +12,7 @@ const volatile __u64 snap = ~0ULL;        /* bytes copied of a call */
 const volatile bool trace_all = false;
 const volatile bool follow = true;
 const volatile bool by_name = false;
+const volatile bool births = false;       /* keys of TLS are taken where they are made */
 
 /* Set by scan_self, before anything is attached. */
 __u32 self_tgid;          /* glasstap, in the kernel's own numbering */
@@ -24,6 +25,10 @@ __u64 unplaced_bytes;
 __u32 waiting_accepts;    /* accepted connections that nobody has used so far */
 __u32 targets_alive;
 __u64 next_conn = 1;
+__u64 lost_secrets;
+__u64 notices_sent, notices_lost;
+__u64 notices_done[NOTICE_SLOTS]; /* by number modulo: written by the reader */
+__u64 holds, holds_expired, held_ns;
 
 /* Traced processes: a bit for each pid, by the kernel's own numbering. Every
  * process on the machine looks here, so it takes one load, and no room can run

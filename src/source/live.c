@@ -32,6 +32,8 @@
 #include "bpf/shared.h"
 #include "glasstap.skel.h"
 #include "source/calls.h"
+#include "source/iterate.h"
+#include "source/probes.h"
 #include "source/ring.h"
 #include "source/watch.h"
 
@@ -44,6 +46,7 @@ struct live {
 	struct ring ring;
 	struct watch *watch;
 	struct calls *calls;
+	struct probes *probes;     /* NULL: nobody wants keys of TLS */
 	const char *missing;
 	uint32_t found;
 	uint64_t began, events;
@@ -96,49 +99,6 @@ static int load_failure(struct failure *failure, int error)
 			   system.release, strerror(-error));
 }
 
-/* Runs an iterator program to its end. Its output, if any, goes to `rows`. */
-static int iterate(struct bpf_program *program, struct bpf_map *map, struct watch *rows)
-{
-	union bpf_iter_link_info info = { .map.map_fd = map ? bpf_map__fd(map) : 0 };
-	LIBBPF_OPTS(bpf_iter_attach_opts, options);
-	struct bpf_link *link;
-	char room[64 * sizeof(struct sweep_row)];
-	ssize_t got, error = 0;
-	size_t kept = 0;
-	int fd;
-
-	if (map) {
-		options.link_info = &info;
-		options.link_info_len = sizeof(info);
-	}
-	link = bpf_program__attach_iter(program, &options);
-	if (!link)
-		return -errno;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0) {
-		error = -errno;
-		bpf_link__destroy(link);
-		return error;
-	}
-	while ((got = read(fd, room + kept, sizeof(room) - kept)) != 0) {
-		if (got < 0) {
-			if (errno == EINTR || errno == EAGAIN)
-				continue;
-			error = -errno;
-			break;
-		}
-		kept += got;
-		if (rows)
-			watch_rows(rows, (void *)room, kept / sizeof(struct sweep_row));
-		memmove(room, room + kept - kept % sizeof(struct sweep_row),
-			kept % sizeof(struct sweep_row));
-		kept %= sizeof(struct sweep_row);
-	}
-	close(fd);
-	bpf_link__destroy(link);
-	return error;
-}
-
 /* Does this kernel have the tracepoint that a program hangs on? */
 static bool has_hook(const struct btf *kernel, const struct bpf_program *program)
 {
@@ -176,6 +136,7 @@ static int choose(struct glasstap_bpf *bpf, const struct live_options *options)
 			bpf_program__set_autoattach(program, false);
 	}
 	calls_choose(bpf, kernel, options->sockets);
+	probes_choose(bpf, kernel, options->tls);
 	btf__free(kernel);
 	if (options->sockets && !bpf_program__autoload(bpf->progs.on_sock_sent))
 		return -EOPNOTSUPP;
@@ -213,7 +174,7 @@ static int load(struct live *live, const struct live_options *options, struct fa
 	error = glasstap_bpf__load(bpf);
 	if (error)
 		return load_failure(failure, error);
-	error = iterate(bpf->progs.scan_self, NULL, NULL);
+	error = iterate(bpf->progs.scan_self, NULL, 1, NULL, NULL);
 	if (error)
 		return load_failure(failure, error);
 	return 0;
@@ -303,7 +264,7 @@ static int find_targets(struct live *live)
 
 	do {
 		live->bpf->bss->scan_added = 0;
-		error = iterate(live->bpf->progs.scan_tasks, NULL, NULL);
+		error = iterate(live->bpf->progs.scan_tasks, NULL, 1, NULL, NULL);
 	} while (!error && live->bpf->bss->scan_added);
 	return error;
 }
@@ -331,6 +292,7 @@ void live_free(struct live *live)
 {
 	if (!live)
 		return;
+	probes_close(live->probes);
 	watch_free(live->watch);
 	calls_free(live->calls);
 	ring_close(&live->ring);
@@ -389,7 +351,12 @@ static int start(struct live *live, const struct live_options *options, struct f
 		live->calls = calls_attach(live->bpf, &live->missing);
 	if (!options->all)
 		error = find_targets(live);
-	return error ? load_failure(failure, error) : 0;
+	if (error)
+		return load_failure(failure, error);
+	if (!options->tls)
+		return 0;
+	live->probes = probes_open(live->bpf, options->say, options->say_context, failure);
+	return live->probes ? 0 : -ENOMEM;
 }
 
 struct live *live_open(const struct live_options *options, struct failure *failure)
@@ -417,15 +384,21 @@ int live_add(struct live *live, uint32_t pid, struct failure *failure)
 	return error ? load_failure(failure, error) : 0;
 }
 
+void live_command(struct live *live, char **argv)
+{
+	if (live->probes)
+		probes_command(live->probes, argv);
+}
+
 int live_scan(struct live *live, struct failure *failure)
 {
 	int error;
 
 	if (!bpf_program__autoload(live->bpf->progs.scan_files))
 		return 0;
-	error = iterate(live->bpf->progs.scan_threads, NULL, NULL);
+	error = iterate(live->bpf->progs.scan_threads, NULL, 1, NULL, NULL);
 	if (!error)
-		error = iterate(live->bpf->progs.scan_files, NULL, NULL);
+		error = iterate(live->bpf->progs.scan_files, NULL, 1, NULL, NULL);
 	live->bpf->bss->scan_accepted_only = true;
 	return error ? load_failure(failure, error) : 0;
 }
@@ -475,11 +448,17 @@ static int tick(source_event_fn *on_event, void *context)
 	return on_event(context, &event.head, sizeof(event));
 }
 
+static void on_rows(void *context, const void *rows, size_t count)
+{
+	watch_rows(context, rows, count);
+}
+
 /* Which of the announced sockets are still there? */
 static int look_around(struct live *live, source_event_fn *on_event, void *context)
 {
 	watch_begin(live->watch);
-	if (iterate(live->bpf->progs.sweep, live->bpf->maps.sockets, live->watch))
+	if (iterate(live->bpf->progs.sweep, live->bpf->maps.sockets, sizeof(struct sweep_row), on_rows,
+		    live->watch))
 		return 0;
 	return watch_end(live->watch, boottime(), on_event, context);
 }
@@ -492,7 +471,7 @@ int live_tend(struct live *live, source_event_fn *on_event, void *context)
 		return error ? error : -1;
 	if (live->bpf->bss->waiting_accepts) {
 		live->bpf->bss->waiting_accepts = 0;
-		iterate(live->bpf->progs.scan_files, NULL, NULL);
+		iterate(live->bpf->progs.scan_files, NULL, 1, NULL, NULL);
 	}
 	if (!watch_needed(live->watch, live->bpf->bss->lost[LOST_CLOSE]))
 		return -1;
@@ -526,6 +505,8 @@ int live_end(struct live *live, source_event_fn *on_event, void *context)
 	calls_free(live->calls);
 	live->calls = NULL;
 	glasstap_bpf__detach(live->bpf);
+	probes_close(live->probes);
+	live->probes = NULL;
 	while ((result = live_drain(live, on_event, context)) > 0)
 		;
 	if (result)
@@ -547,5 +528,6 @@ int live_end(struct live *live, source_event_fn *on_event, void *context)
 		if (i != LOST_NESTED)
 			end.lost[i] = live->bpf->bss->lost[i];
 	end.unplaced_bytes = live->bpf->bss->unplaced_bytes;
+	end.lost_secrets = live->bpf->bss->lost_secrets;
 	return on_event(context, &end.head, sizeof(end));
 }

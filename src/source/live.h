@@ -17,6 +17,11 @@ struct live_options {
 	bool sockets;              /* sockets matter, not only processes */
 	uint64_t snap;             /* bytes kept of a call */
 	uint64_t ring;             /* bytes of the ring, a power of two */
+	bool tls;                  /* keys of TLS are wanted */
+	/* Gets a line for each program or library whose TLS can be seen or cannot, from
+	 * a thread of its own; NULL: none are wanted. */
+	void (*say)(void *context, const char *line);
+	void *say_context;
 };
 
 struct live;
@@ -28,6 +33,9 @@ void live_free(struct live *live);
 
 /* A process that was started to be traced, before it runs its program. */
 int live_add(struct live *live, uint32_t pid, struct failure *failure);
+
+/* What it will run, as execvp(3) takes it: probes are placed before it begins. */
+void live_command(struct live *live, char **argv);
 
 /* Says which sockets the targets have already. */
 int live_scan(struct live *live, struct failure *failure);

@@ -13,13 +13,9 @@
 #include <stdint.h>
 
 #include "base/failure.h"
+#include "sym/machine.h"
 
 struct image;
-
-enum machine {
-	MACHINE_X86_64 = 1,
-	MACHINE_ARM64
-};
 
 enum image_kind {
 	IMAGE_FIXED = 1,           /* a program at fixed addresses */

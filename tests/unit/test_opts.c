@@ -87,7 +87,12 @@ TEST(opts_view_stands_anywhere_before_the_command)
 	REFUSED("curl -a", "no view 'curl'");
 	REFUSED("- -a", "no view '-'");
 	REFUSED("dns -a", "'dns' is planned");
-	REFUSED("doctor", "'doctor' is planned");
+	RUNS("doctor -p 1");
+	CHECK_STR(line.options.view->name, "doctor");
+	RUNS("doctor -j -- true");
+	REFUSED("doctor", "doctor needs -p PID or -- COMMAND");
+	REFUSED("doctor -a", "doctor needs -p PID or -- COMMAND");
+	REFUSED("doctor -r x.gtap", "doctor needs -p PID or -- COMMAND");
 }
 
 TEST(opts_views_show_their_facts)

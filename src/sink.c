@@ -105,13 +105,29 @@ static unsigned wanted_by(const struct options *options, const struct out_format
 	return format->facts ? format->facts : options->view->facts;
 }
 
-static void on_fact(void *context, const struct fact *fact)
+/* -s: of ciphertext all is needed, so that what was decrypted is cut here. */
+static void cut(struct fact_plaintext *plaintext, uint64_t snap)
+{
+	if (plaintext->data.len <= snap)
+		return;
+	plaintext->data.len = snap;
+	plaintext->gap = "cut";
+}
+
+static void on_fact(void *context, const struct fact *given)
 {
 	struct sink *sink = context;
+	const struct fact *fact = given;
+	struct fact copy;
 
 	if (fact->type == FACT_SUMMARY) {
 		sink->summary = fact->summary;
 		sink->has_summary = true;
+	}
+	if (fact->type == FACT_PLAINTEXT && fact->plaintext.data.len > sink->options->snap) {
+		copy = *fact;
+		cut(&copy.plaintext, sink->options->snap);
+		fact = &copy;
 	}
 	for (size_t i = 0; i < sink->count; i++) {
 		struct target *target = &sink->targets[i];
@@ -152,17 +168,32 @@ static const struct out_format *format_named(const char *name)
 }
 
 /* Decrypting is work: not for what nobody looks at. */
-static bool wants_tls(const struct options *options)
+/* A recording is decrypted when it is shown. */
+static bool decrypts(const struct options *options)
+{
+	for (size_t i = 0; i < options->output_count; i++) {
+		const struct out_format *format = format_named(options->outputs[i].format);
+
+		if (format && wanted_by(options, format) & SINK_TLS)
+			return options->tls != KEYS_OFF;
+	}
+	return false;
+}
+
+unsigned sink_wants(const struct options *options)
 {
 	unsigned wanted = 0;
 
 	for (size_t i = 0; i < options->output_count; i++) {
 		const struct out_format *format = format_named(options->outputs[i].format);
 
-		wanted |= format ? wanted_by(options, format) : 0;
+		/* A recording takes what there is. */
+		wanted |= format ? wanted_by(options, format) : ~0u;
 	}
-	return options->tls != KEYS_OFF &&
-	       wanted & (1u << FACT_TLS | 1u << FACT_PLAINTEXT | 1u << FACT_SECRET);
+	/* A recording that keeps a part of each call cannot be decrypted any more. */
+	if (options->tls == KEYS_OFF || (options->snap != UINT64_MAX && !decrypts(options)))
+		wanted &= ~SINK_TLS;
+	return wanted;
 }
 
 static int add_target(struct sink *sink, const struct output *output,
@@ -233,7 +264,7 @@ struct sink *sink_open(const struct options *options, const struct source_info *
 		sink->options = options;
 		sink->interrupt = -1;
 		sink->flow = flow_new(on_flow_fact, sink);
-		sink->tls = tls_new(wants_tls(options), on_fact, sink);
+		sink->tls = tls_new(decrypts(options), on_fact, sink);
 	}
 	if (!sink || !sink->flow || !sink->tls) {
 		failure_set(failure, -ENOMEM, "no memory");

@@ -204,6 +204,13 @@ struct fs_struct {
 
 struct mm_struct {
 	unsigned long arg_start, arg_end;
+	unsigned long exec_vm; /* pages of code that are mapped */
+};
+
+struct vm_area_struct {
+	unsigned long vm_start, vm_end;
+	unsigned long vm_flags;
+	struct file *vm_file;
 };
 
 struct cred {
@@ -245,7 +252,6 @@ struct task_struct {
 };
 
 struct linux_binprm {
-	struct file *file;
 	const char *filename;
 };
 
@@ -352,6 +358,7 @@ struct user_sockaddr {
 #define MSG_PEEK 2
 #define MSG_TRUNC 0x20
 #define MSG_ERRQUEUE 0x2000
+#define VM_EXEC 4
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define S_IFIFO 0010000

@@ -3,7 +3,7 @@
 #define GLASSTAP_PROCESS_H
 
 #include "copy.bpf.h"
-#include "hold.bpf.h"
+#include "notice.bpf.h"
 
 #define PATH_ROOM 4096
 #define PATH_DEPTH 48      /* names in a working directory's path */
@@ -187,36 +187,17 @@ static __always_inline bool is_named(const char *filename)
 	return bpf_map_lookup_elem(&names, &name) != NULL;
 }
 
-/* Returns the number of the notice that the launch waits for; 0: none. */
-static __always_inline __u64 launched(struct task_struct *task, struct linux_binprm *program)
-{
-	const char *filename = BPF_CORE_READ(program, filename);
-	__u64 notice;
-
-	if (by_name && is_named(filename))
-		target_add(task->tgid);
-	if (!is_traced(task))
-		return 0;
-	notice = launch_notice(task, BPF_CORE_READ(program, file));
-	exec_say(task, filename);
-	return notice;
-}
-
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *program)
 {
-	launched(task, program);
-	return 0;
-}
+	const char *filename = BPF_CORE_READ(program, filename);
 
-/* In its place where the kernel can hold a launch (6.18 and newer). */
-SEC("?tp_btf/sched_process_exec")
-int BPF_PROG(on_exec_held, struct task_struct *task, int old_pid, struct linux_binprm *program)
-{
-	__u64 notice = launched(task, program);
-
-	if (notice)
-		hold(task, notice);
+	if (by_name && is_named(filename))
+		target_add(task->tgid);
+	if (is_traced(task)) {
+		on_launch(task);
+		exec_say(task, filename);
+	}
 	return 0;
 }
 

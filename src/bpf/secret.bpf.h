@@ -7,7 +7,7 @@
 #ifndef GLASSTAP_SECRET_H
 #define GLASSTAP_SECRET_H
 
-#include "state.bpf.h"
+#include "notice.bpf.h"
 
 #define MAX_PARAMS 16      /* OpenSSL 3 gives six or seven */
 #define MASTER_LEN 48
@@ -225,74 +225,6 @@ static __noinline int kdf(struct pt_regs *regs)
 	return 0;
 }
 
-/* ---- what has to be looked at for probes --------------------------------------- */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, NOTICE_ROOM);
-} notices SEC(".maps");
-
-/* Programs that have their probes, or need none. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, MAX_KNOWN);
-	__type(key, struct file_id);
-	__type(value, __u32);
-} known SEC(".maps");
-
-/* Returns its number; 0: it found no room. */
-static __always_inline __u64 notice_say(struct task_struct *task, const struct file_id *file)
-{
-	struct notice notice = { .pid = pid_shown(task), .launch = file != NULL };
-
-	if (file)
-		notice.file = *file;
-	notice.number = __sync_fetch_and_add(&notices_sent, 1) + 1;
-	if (!bpf_ringbuf_output(&notices, &notice, sizeof(notice), BPF_RB_FORCE_WAKEUP))
-		return notice.number;
-	count(&notices_lost, 1);
-	return 0;
-}
-
-static __always_inline void file_identify(struct file_id *id, struct file *file)
-{
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	__u64 seconds, nanoseconds;
-
-	id->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	id->inode = BPF_CORE_READ(inode, i_ino);
-	id->size = BPF_CORE_READ(inode, i_size);
-	if (bpf_core_field_exists(inode->i_mtime_sec)) {
-		seconds = BPF_CORE_READ(inode, i_mtime_sec);
-		nanoseconds = BPF_CORE_READ(inode, i_mtime_nsec);
-	} else if (bpf_core_field_exists(struct inode___hidden_time, __i_mtime)) {
-		struct inode___hidden_time *old = (void *)inode;
-
-		seconds = BPF_CORE_READ(old, __i_mtime.tv_sec);
-		nanoseconds = BPF_CORE_READ(old, __i_mtime.tv_nsec);
-	} else {
-		struct inode___plain_time *old = (void *)inode;
-
-		seconds = BPF_CORE_READ(old, i_mtime.tv_sec);
-		nanoseconds = BPF_CORE_READ(old, i_mtime.tv_nsec);
-	}
-	id->changed = seconds * 1000000000 + nanoseconds;
-}
-
-/* A traced process begins a program. Returns the number of the notice that has
- * to be answered before it may run; 0: none. */
-static __always_inline __u64 launch_notice(struct task_struct *task, struct file *file)
-{
-	struct file_id id;
-
-	if (!births)
-		return 0;
-	file_identify(&id, file);
-	if (bpf_map_lookup_elem(&known, &id))
-		return 0;
-	return notice_say(task, &id);
-}
-
 SEC("?uprobe.s")
 int on_probe(struct pt_regs *regs)
 {
@@ -309,7 +241,7 @@ int on_probe(struct pt_regs *regs)
 	case PROBED_KDF:
 		return kdf(regs);
 	case PROBED_LOADER:
-		notice_say(task, NULL);
+		on_load(task);
 	}
 	return 0;
 }

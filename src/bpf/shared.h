@@ -65,19 +65,26 @@ struct file_id {
 	__u64 dev, inode, size, changed;
 };
 
-/* A word to whoever places probes: a traced process may have mapped code. */
+#define NOTICE_FILES 16
+
+/* A word to whoever places probes: a traced process has mapped code that he has
+ * not looked at. */
 struct notice {
 	__u64 number;          /* 1 and up */
 	__u32 pid;             /* as glasstap's own pid namespace shows it */
-	__u32 launch;          /* it begins a program, `file`; else it loads a library */
-	struct file_id file;
+	__u32 count;           /* of files; 0: not known which */
+	struct noticed {
+		struct file_id id;
+		__u64 start, end;  /* where it is mapped */
+	} files[NOTICE_FILES];
 };
 
 #define NOTICE_ROOM (256u << 10)   /* some thousand launches that wait to be looked at */
-#define NOTICE_SLOTS 256           /* launches that are held at once */
-#define MAX_KNOWN 8192             /* programs that need no second look */
-/* The longest that a launch waits for its probes. To read a program takes 1 to 5
+#define NOTICE_SLOTS 256           /* processes that are held at once */
+#define MAX_KNOWN 8192             /* programs and libraries that need no second look */
+/* The longest that a process waits for its probes. To read a program takes 1 to 5
  * ms, to place a probe 5 to 30: the kernel waits for a grace period of RCU. */
 #define HOLD_NS 100000000
+#define NO_HOLD_NS 2000000000ULL   /* after one that waited in vain, none waits */
 
 #endif

@@ -13,6 +13,8 @@ const volatile bool trace_all = false;
 const volatile bool follow = true;
 const volatile bool by_name = false;
 const volatile bool births = false;       /* keys of TLS are taken where they are made */
+const volatile bool may_hold = false;     /* this kernel leaves work to a thread's way back, */
+const volatile bool may_list = false;     /* and lets a program walk the mappings */
 
 /* Set by scan_self, before anything is attached. */
 __u32 self_tgid;          /* glasstap, in the kernel's own numbering */
@@ -28,7 +30,7 @@ __u64 next_conn = 1;
 __u64 lost_secrets;
 __u64 notices_sent, notices_lost;
 __u64 notices_done[NOTICE_SLOTS]; /* by number modulo: written by the reader */
-__u64 holds, holds_expired, held_ns;
+__u64 holds, holds_expired, held_ns, no_hold_until;
 
 /* Traced processes: a bit for each pid, by the kernel's own numbering. Every
  * process on the machine looks here, so it takes one load, and no room can run

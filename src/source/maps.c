@@ -74,6 +74,14 @@ int maps_each(uint32_t pid, int (*found)(void *context, const struct mapping *ma
 	return result;
 }
 
+bool mapping_name(const struct mapping *mapping, char *name, size_t room)
+{
+	int len = snprintf(name, room, "/proc/%u/map_files/%lx-%lx", mapping->pid,
+			   (unsigned long)mapping->start, (unsigned long)mapping->end);
+
+	return len > 0 && (size_t)len < room;
+}
+
 /* The three names of what is mapped, the best one first. The kernel keeps the
  * first to those with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN; the others may
  * lead to another file. */
@@ -82,11 +90,10 @@ static bool name_of(const struct mapping *mapping, int which, char *name, size_t
 	int len = 0;
 
 	if (which == 0)
-		len = snprintf(name, room, "/proc/%u/map_files/%lx-%lx", mapping->pid,
-			       (unsigned long)mapping->start, (unsigned long)mapping->end);
-	else if (which == 1)
+		return mapping_name(mapping, name, room);
+	if (which == 1)
 		len = snprintf(name, room, "/proc/%u/exe", mapping->pid);
-	else if (which == 2)
+	else if (mapping->path)
 		len = snprintf(name, room, "/proc/%u/root%s", mapping->pid, mapping->path);
 	return len > 0 && (size_t)len < room;
 }

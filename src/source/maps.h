@@ -13,9 +13,10 @@
 struct mapping {
 	uint32_t pid;
 	uint64_t start, end;
-	uint64_t inode;
+	uint64_t inode;            /* 0: not known */
 	unsigned major, minor;
-	const char *path;          /* as the process knows it, " (deleted)" behind it perhaps */
+	const char *path;          /* as the process knows it, " (deleted)" behind it perhaps;
+	                            * NULL: not known */
 };
 
 /* Calls `found` for each executable mapping of a file, once for each file, while
@@ -26,6 +27,9 @@ int maps_each(uint32_t pid, int (*found)(void *context, const struct mapping *ma
 
 /* What is mapped there now, without opening it: it may be a device. */
 int mapping_stat(const struct mapping *mapping, struct stat *status);
+
+/* Its name under /proc; false: there is no room. Only for the privileged. */
+bool mapping_name(const struct mapping *mapping, char *name, size_t room);
 
 /* A descriptor of it, or a negative errno. */
 int mapping_open(const struct mapping *mapping);

@@ -11,6 +11,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,7 +32,6 @@
 
 #define LOOK_AGAIN_MS 1000
 #define LOOK_AGAIN_PROCESSES 8 /* at a time */
-#define PENDING 256            /* processes that loaded something */
 
 struct pids {
 	uint32_t *pids;
@@ -47,25 +47,23 @@ struct probes {
 	int epoll, stop;
 	pthread_t thread;
 	bool running;
-	uint32_t pending[PENDING];
-	size_t pending_count;
 	uint64_t lost;             /* notices, so far */
 	uint32_t last;             /* process that was looked at again */
 	pthread_mutex_t lock;
 };
 
+static bool has_function(const struct btf *kernel, const char *name)
+{
+	return btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
+}
+
 void probes_choose(struct glasstap_bpf *bpf, const struct btf *kernel, bool wanted)
 {
-	bool holds = btf__find_by_name_kind(kernel, "bpf_task_work_schedule_resume_impl",
-					    BTF_KIND_FUNC) > 0;
-
-	/* With one processor there is nobody to place probes while another waits. */
-	holds = holds && wanted && sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	bpf->rodata->births = wanted;
+	bpf->rodata->may_hold = has_function(kernel, "bpf_task_work_schedule_resume_impl");
+	bpf->rodata->may_list = has_function(kernel, "bpf_iter_task_vma_new");
 	bpf_program__set_autoload(bpf->progs.on_probe, wanted);
 	bpf_program__set_autoload(bpf->progs.scan_traced, wanted);
-	bpf_program__set_autoload(bpf->progs.on_exec_held, holds);
-	bpf_program__set_autoload(bpf->progs.on_exec, !holds);
 	if (!wanted)
 		bpf_map__set_max_entries(bpf->maps.notices, sysconf(_SC_PAGESIZE));
 	uprobe_prepare(bpf->progs.on_probe, kernel);
@@ -178,55 +176,52 @@ static void look_again(struct probes *probes)
 
 /* ---- notices ------------------------------------------------------------------------- */
 
-/* The process may run something else by now: only what it runs is known then. */
-static void make_known(struct probes *probes, const struct notice *notice)
+/* One file that the kernel did not know. -ENOENT: it is not there any more, or may
+ * not be opened by its place in memory. */
+static int look_at_noticed(struct probes *probes, uint32_t pid, const struct noticed *noticed)
 {
+	struct mapping mapping = { .pid = pid, .start = noticed->start, .end = noticed->end };
+	char name[PATH_MAX], path[PATH_MAX];
 	struct stat status;
-	char path[32];
+	ssize_t len;
+	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%u/exe", notice->pid);
-	if (!stat(path, &status) && (uint64_t)status.st_size == notice->file.size &&
-	    (uint64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec ==
-		    notice->file.changed)
-		binaries_known(probes->binaries, &status, &notice->file);
-}
-
-/* Beyond the room the process is looked at when its turn comes. */
-static void put_off(struct probes *probes, uint32_t pid)
-{
-	for (size_t i = 0; i < probes->pending_count; i++)
-		if (probes->pending[i] == pid)
-			return;
-	if (probes->pending_count < PENDING)
-		probes->pending[probes->pending_count++] = pid;
+	if (!mapping_name(&mapping, name, sizeof(name)) || stat(name, &status))
+		return -ENOENT;
+	/* The process may have mapped something else there meanwhile. */
+	if ((uint64_t)status.st_size != noticed->id.size ||
+	    (uint64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec !=
+		    noticed->id.changed)
+		return -ENOENT;
+	if (!binaries_has(probes->binaries, &status)) {
+		fd = mapping_open(&mapping);
+		if (fd < 0)
+			return -ENOENT;
+		len = readlink(name, path, sizeof(path) - 1);
+		path[len > 0 ? len : 0] = 0;
+		look_at_file(probes, fd, path);
+		close(fd);
+	}
+	binaries_known(probes->binaries, &status, &noticed->id);
+	return 0;
 }
 
 static int on_notice(void *context, void *data, size_t size)
 {
 	const struct notice *notice = data;
 	struct probes *probes = context;
+	bool all = !notice->count;
 
 	if (size < sizeof(*notice))
 		return 0;
-	if (!notice->launch) {
-		put_off(probes, notice->pid);
-		return 0;
-	}
-	look_at_process(probes, notice->pid);
-	make_known(probes, notice);
+	for (uint32_t i = 0; i < notice->count && i < NOTICE_FILES && notice->pid; i++)
+		if (look_at_noticed(probes, notice->pid, &notice->files[i]))
+			all = true;
+	if (all || notice->count == NOTICE_FILES)
+		look_at_process(probes, notice->pid);
 	__atomic_store_n(&probes->bpf->bss->notices_done[notice->number % NOTICE_SLOTS],
 			 notice->number, __ATOMIC_RELEASE);
 	return 0;
-}
-
-/* Launches first: they may be held. */
-static void take_notices(struct probes *probes)
-{
-	do {
-		ring_buffer__consume(probes->notices);
-		if (probes->pending_count)
-			look_at_process(probes, probes->pending[--probes->pending_count]);
-	} while (probes->pending_count);
 }
 
 static void *run(void *context)
@@ -240,7 +235,7 @@ static void *run(void *context)
 		if (ready > 0 && event.data.fd == probes->stop)
 			return NULL;
 		pthread_mutex_lock(&probes->lock);
-		take_notices(probes);
+		ring_buffer__consume(probes->notices);
 		if (probes->lost != probes->bpf->bss->notices_lost) {
 			probes->lost = probes->bpf->bss->notices_lost;
 			look_at_all(probes);
@@ -312,7 +307,7 @@ static void say_holds(const struct probes *probes)
 	if (!holds || !probes->say)
 		return;
 	snprintf(line, sizeof(line),
-		 "%lu launches waited for their probes, %.1f ms on average; for %lu they came late",
+		 "code waited for its probes %lu times, %.1f ms on average; %lu times in vain",
 		 (unsigned long)holds, (double)probes->bpf->bss->held_ns / (double)holds / 1e6,
 		 (unsigned long)probes->bpf->bss->holds_expired);
 	probes->say(probes->context, line);

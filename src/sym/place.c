@@ -94,6 +94,13 @@ struct proof {
 	bool tail;             /* a jump leads to the check's tail */
 };
 
+/* A branch out of a function: Go's compiler writes none, C's to its parts that are
+ * seldom run. */
+static bool leaves(const struct place_code *code, const struct insn *insn, int64_t target)
+{
+	return insn->flow == INSN_BRANCH && (target < 0 || target >= (int64_t)code->size);
+}
+
 static int follow_jumps(const struct place_code *code, const uint8_t *starts, size_t tail,
 			struct proof *proof, struct failure *failure)
 {
@@ -105,6 +112,9 @@ static int follow_jumps(const struct place_code *code, const uint8_t *starts, si
 
 		read_next(code, at, &insn);
 		target = (int64_t)at + insn.distance;
+		if (tail && leaves(code, &insn, target))
+			return failure_set(failure, -ENOEXEC, "the branch at byte %zu leaves it",
+					   at);
 		if (!insn.relative || target <= 0 || target >= (int64_t)proof->end)
 			continue;
 		if (!is_start(starts, (size_t)target) &&
@@ -120,17 +130,24 @@ static int follow_jumps(const struct place_code *code, const uint8_t *starts, si
 }
 
 /* Behind the call of runtime.morestack there is at most the second half of a wrapper's
- * first lines, to which a jump leads, and padding: traps on x86-64, zeros on arm64,
- * where constants may lie too. */
+ * first lines, to which a jump leads and which ends with one; and padding: traps on
+ * x86-64. On arm64 constants may lie there. */
 static bool ends_at_tail(const struct place_code *code, const struct place_check *check,
 			 const struct proof *proof)
 {
-	if (!check->tail || proof->tail || code->machine == MACHINE_ARM64)
+	size_t at = check->tail;
+	struct insn insn = { .flow = INSN_NEXT };
+
+	if (!at || code->machine == MACHINE_ARM64)
 		return true;
-	for (size_t at = check->tail; at < proof->end; at++)
-		if (code->bytes[at] != 0xcc)
+	while (proof->tail && insn.flow != INSN_JUMP) {
+		if (!insn_read(code->machine, code->bytes + at, proof->end - at, &insn))
 			return false;
-	return true;
+		at += (size_t)insn.length;
+	}
+	while (at < proof->end && code->bytes[at] == 0xcc)
+		at++;
+	return at == proof->end;
 }
 
 static int prove(const struct place_code *code, const struct place_check *check,

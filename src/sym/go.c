@@ -53,7 +53,6 @@ struct survey {
 	struct go *go;
 	bool entry_wrong;          /* the program starts within a function, not at its start */
 	bool entry_found;
-	bool nomem;
 };
 
 static int add_tls(struct go *go, const char *name, size_t len)

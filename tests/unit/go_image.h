@@ -48,7 +48,7 @@ struct go_image_options {
 
 struct go_image {
 	struct go_image_options options;
-	uint8_t data[GO_IMAGE_ROOM];
+	_Alignas(16) uint8_t data[GO_IMAGE_ROOM];
 	size_t size;
 	uint64_t base;
 	uint64_t start[F_COUNT + 1]; /* addresses; the last one ends the text */

@@ -121,6 +121,11 @@ $(HELPERS) $(DEMO): $(B)/%: $(B)/%.o
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^
 
+# The instruction decoder beside Zydis (libzydis-dev).
+$(B)/tests/zydis/compare: $(B)/tests/zydis/compare.o $(filter $(B)/src/sym/insn%,$(OBJECTS))
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ -lZydis
+
 unit: $(UNIT)
 fuzzers: $(FUZZERS)
 helpers: $(HELPERS)

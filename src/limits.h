@@ -40,8 +40,11 @@
 /* Bytes of relocations that are looked through: a PIE of 300 MB has 30 MB. */
 #define MAX_RELOCATIONS (256u << 20)
 
-/* Bytes read of one file, again and again included: the largest program known, of
- * 700 MB, takes 200 MB. It ends what a hostile file could make last. */
+/* Bytes read of one file, again and again included: so many, and IMAGE_READ_TIMES its
+ * size, but no more than MAX_IMAGE_READ. A Go program of 300 MB takes a third of its
+ * size to open and to search. It ends what a hostile file could make last. */
+#define IMAGE_READ_BASE (64u << 20)
+#define IMAGE_READ_TIMES 8
 #define MAX_IMAGE_READ ((uint64_t)4 << 30)
 
 /* Of a Go program. The largest known has 800,000 functions. */
@@ -63,6 +66,18 @@
 /* Holes in streams that may still be filled: they last 20 ms. */
 #define MAX_HOLES 256
 
+/* A handshake message. A chain of certificates is the longest: Go takes 256 KiB,
+ * OpenSSL 100 KiB. */
+#define MAX_HANDSHAKE (256u << 10)
+
+/* Certificates of a chain: public ones have up to five. */
+#define MAX_CERTS 16
+
+/* Bytes of one: 2 KiB as a rule, some with hundreds of names have ten times that. */
+#define MAX_CERT (64u << 10)
+
+/* Parts of a name in a certificate (CN, O, C...): real ones have up to ten. */
+#define MAX_NAME_PARTS 64
 /* Functions of one file that are probed: two of each copy of crypto/tls, of which
  * a program has one, and seldom two or three forks. */
 #define MAX_PROBES_PER_FILE 16

@@ -242,7 +242,7 @@ static int open_live(struct trace *trace, struct failure *failure)
 {
 	const struct options *options = trace->options;
 	struct epoll_event event = { .events = EPOLLIN };
-	bool data = options->view->facts & 1u << FACT_IO;
+	unsigned wanted = sink_wants(options);
 	struct live_options live = {
 		.pids = options->pids,
 		.pid_count = options->pid_count,
@@ -251,20 +251,17 @@ static int open_live(struct trace *trace, struct failure *failure)
 		.all = options->all,
 		.follow = options->follow,
 		.all_fds = options->all_fds,
-		.sockets = options->view->facts & (1u << FACT_IO | 1u << FACT_OPEN | 1u << FACT_CLOSE),
+		.sockets = wanted & (SINK_TLS | 1u << FACT_IO | 1u << FACT_OPEN | 1u << FACT_CLOSE),
 		.snap = options->snap,
 		.ring = options->ring,
-		.tls = options->view->facts &
-		       (1u << FACT_TLS | 1u << FACT_PLAINTEXT | 1u << FACT_SECRET),
+		.tls = wanted & SINK_TLS,
 		.say = options->verbose ? say_probes : NULL,
 	};
 
-	for (size_t i = 0; i < options->output_count; i++)
-		if (!strcmp(options->outputs[i].format, "gtap"))
-			data = live.sockets = live.tls = true;
-	/* A view without data still counts every byte. */
-	if (!data)
-		live.snap = 0;
+	if (live.tls)
+		live.snap = UINT64_MAX; /* a record is decrypted whole or not at all */
+	else if (!(wanted & 1u << FACT_IO))
+		live.snap = 0;          /* every byte still counts */
 	trace->live = live_open(&live, failure);
 	if (!trace->live)
 		return -1;

@@ -20,9 +20,10 @@
 
 static const struct { const char *ending, *format; } endings[] = {
 	{ ".gtap", RECORDING }, { ".json", "json" }, { ".jsonl", "json" }, { ".txt", "text" },
+	{ ".keylog", "keylog" },
 };
 
-static const char *const planned[] = { "dns", "tls", "http", "ca", NULL };
+static const char *const planned[] = { "dns", "http", "ca", NULL };
 
 /* Reads decimal digits up to `max`. The end, or NULL. */
 static const char *read_number(const char *from, uint64_t max, uint64_t *number)
@@ -185,8 +186,8 @@ static int take_file(struct parse *parse, const char *value)
 		if (len >= ending && strcmp(value + len - ending, endings[i].ending) == 0)
 			return add_output(parse, endings[i].format, value);
 	}
-	return usage(parse->failure, "-w knows the format by the ending .gtap, .json, .jsonl or .txt, "
-		     "which " VALUE " has not: use -o FORMAT=FILE", value);
+	return usage(parse->failure, "-w knows the format by the ending .gtap, .json, .jsonl, .txt "
+		     "or .keylog, which " VALUE " has not: use -o FORMAT=FILE", value);
 }
 
 static int take_verbose(struct parse *parse, const char *value)
@@ -234,6 +235,18 @@ static int take_colour(struct parse *parse, const char *value)
 	return usage(parse->failure, "--color is auto, always or never, not " VALUE, value);
 }
 
+static int take_tls(struct parse *parse, const char *value)
+{
+	static const char *const names[] = { "auto", "births", "off" };
+
+	for (int i = 0; i < 3; i++)
+		if (strcmp(value, names[i]) == 0) {
+			parse->options->tls = (enum keys)i;
+			return 0;
+		}
+	return usage(parse->failure, "--tls is auto, births or off, not " VALUE, value);
+}
+
 static int take_ring(struct parse *parse, const char *value)
 {
 	uint64_t size, ring = RING_MIN;
@@ -258,11 +271,11 @@ const struct option option_table[] = {
 	{ .letter = 'r', .argument = "FILE", .take = take_replay, .complete = COMPLETE_FILE,
 	  .help = "show a recording; needs no root" },
 	{ .letter = 'w', .argument = "FILE", .take = take_file, .complete = COMPLETE_FILE,
-	  .help = "write to FILE.gtap, .json, .jsonl or .txt" },
+	  .help = "write to FILE.gtap, .json, .jsonl, .txt or .keylog" },
 	{ .letter = 'j', .take = take_json, .help = "JSON lines on stdout: -o json" },
 	{ .letter = 'o', .argument = "FORMAT[=FILE]", .take = take_output,
 	  .complete = COMPLETE_FORMAT,
-	  .help = "text, json or gtap to FILE or stdout; may be repeated" },
+	  .help = "text, json, keylog or gtap to FILE or stdout" },
 	{ .letter = 'v', .take = take_verbose, .help = "say more; may be repeated" },
 	{ .letter = 'x', FLAG(hex, true), .help = "data as a hex dump" },
 	{ .letter = 's', .argument = "BYTES", .take = take_snap, .capturing = true,
@@ -273,6 +286,8 @@ const struct option option_table[] = {
 	{ .name = "color", .argument = "WHEN", .optional = true, .take = take_colour,
 	  .words = "auto always never", .help = "auto (default), always or never" },
 	{ .name = "show-secrets", FLAG(show_secrets, true), .help = "do not mask passwords, tokens" },
+	{ .name = "tls", .argument = "KEYS", .take = take_tls, .words = "auto births off",
+	  .help = "keys of TLS from: auto (default), births or off" },
 	{ .name = "no-follow", FLAG(follow, false), .capturing = true,
 	  .help = "leave out the descendants of a target" },
 	{ .name = "all-fds", FLAG(all_fds, true), .capturing = true,
@@ -409,6 +424,18 @@ static int check_target(struct parse *parse)
 	return 0;
 }
 
+/* What the outputs need of the rest. */
+static int check_outputs(struct parse *parse)
+{
+	const struct options *options = parse->options;
+
+	for (size_t i = 0; options->tls == KEYS_OFF && i < options->output_count; i++)
+		if (strcmp(options->outputs[i].format, "keylog") == 0)
+			return usage(parse->failure, "--tls=off finds no keys for the key log '%.160s'",
+				     options->outputs[i].path ? options->outputs[i].path : "-");
+	return 0;
+}
+
 static int parse_all(struct parse *parse, char **argv)
 {
 	for (char **at = argv + 1; *at; at++) {
@@ -429,7 +456,7 @@ static int parse_all(struct parse *parse, char **argv)
 		if (code < 0 || parse->done)
 			return code;
 	}
-	if (check_target(parse) < 0)
+	if (check_target(parse) < 0 || check_outputs(parse) < 0)
 		return -EINVAL;
 	return parse->options->output_count ? 0 : add_output(parse, "text", NULL);
 }

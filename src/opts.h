@@ -26,6 +26,9 @@ struct output {
 
 enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 
+/* Where the keys of TLS come from. */
+enum keys { KEYS_AUTO, KEYS_BIRTHS, KEYS_OFF };
+
 struct options {
 	const struct view *view;
 	char **command;            /* NULL, or argv of the program to run, NULL-ended */
@@ -36,6 +39,7 @@ struct options {
 	bool all, follow, all_fds, hex, quiet, show_secrets;
 	int verbose;
 	enum colour colour;
+	enum keys tls;             /* --tls */
 	struct output outputs[MAX_OUTPUTS];
 	size_t output_count;       /* at least one after parsing */
 	const char *replay;        /* -r, or NULL */

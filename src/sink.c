@@ -100,23 +100,44 @@ static int write_out(struct sink *sink, struct target *target)
 	return sink->error;
 }
 
-static void on_fact(void *context, const struct fact *fact)
+static unsigned wanted_by(const struct options *options, const struct out_format *format)
+{
+	return format->facts ? format->facts : options->view->facts;
+}
+
+/* -s: of ciphertext all is needed, so that what was decrypted is cut here. */
+static void cut(struct fact_plaintext *plaintext, uint64_t snap)
+{
+	if (plaintext->data.len <= snap)
+		return;
+	plaintext->data.len = snap;
+	plaintext->gap = "cut";
+}
+
+static void on_fact(void *context, const struct fact *given)
 {
 	struct sink *sink = context;
+	const struct fact *fact = given;
+	struct fact copy;
 
 	if (fact->type == FACT_SUMMARY) {
 		sink->summary = fact->summary;
 		sink->has_summary = true;
 	}
-	if (!(sink->options->view->facts & 1u << fact->type))
-		return;
+	if (fact->type == FACT_PLAINTEXT && fact->plaintext.data.len > sink->options->snap) {
+		copy = *fact;
+		cut(&copy.plaintext, sink->options->snap);
+		fact = &copy;
+	}
 	for (size_t i = 0; i < sink->count; i++) {
 		struct target *target = &sink->targets[i];
 
+		if (!(wanted_by(sink->options, target->format) & 1u << fact->type))
+			continue;
 		target->format->fact(&target->buf, &target->options, fact);
 		if (target->buf.failed)
 			fail(sink, -ENOMEM, target->path);
-		else if (target->buf.len >= FLUSH_AT)
+		else if (target->buf.len >= (target->format->secret ? 1 : FLUSH_AT))
 			write_out(sink, target);
 	}
 }
@@ -146,6 +167,35 @@ static const struct out_format *format_named(const char *name)
 	return format->name ? format : NULL;
 }
 
+/* Decrypting is work: not for what nobody looks at. */
+/* A recording is decrypted when it is shown. */
+static bool decrypts(const struct options *options)
+{
+	for (size_t i = 0; i < options->output_count; i++) {
+		const struct out_format *format = format_named(options->outputs[i].format);
+
+		if (format && wanted_by(options, format) & SINK_TLS)
+			return options->tls != KEYS_OFF;
+	}
+	return false;
+}
+
+unsigned sink_wants(const struct options *options)
+{
+	unsigned wanted = 0;
+
+	for (size_t i = 0; i < options->output_count; i++) {
+		const struct out_format *format = format_named(options->outputs[i].format);
+
+		/* A recording takes what there is. */
+		wanted |= format ? wanted_by(options, format) : ~0u;
+	}
+	/* A recording that keeps a part of each call cannot be decrypted any more. */
+	if (options->tls == KEYS_OFF || (options->snap != UINT64_MAX && !decrypts(options)))
+		wanted &= ~SINK_TLS;
+	return wanted;
+}
+
 static int add_target(struct sink *sink, const struct output *output,
 		      const struct source_info *info, struct failure *failure)
 {
@@ -167,12 +217,18 @@ static int add_target(struct sink *sink, const struct output *output,
 		return failure_set(failure, -errno, "cannot write to %s: %s",
 				   output->path ? output->path : "standard output",
 				   strerror(errno));
+	/* It may have been there, for all to read. What stdout is, the user has chosen. */
+	if (target->format->secret && target->fd != STDOUT_FILENO && S_ISREG(status.st_mode) &&
+	    fchmod(target->fd, 0600))
+		return failure_set(failure, -errno, "cannot keep '%s' for its owner alone: %s",
+				   output->path, strerror(errno));
 	target->patient = S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || isatty(target->fd);
 	target->options = (struct out_options){
 		.clock_offset = info->clock_offset,
 		.zone_offset = info->zone_offset,
 		.colour = wants_colour(sink->options, target->fd),
 		.hex = sink->options->hex,
+		.verbose = sink->options->verbose,
 	};
 	return 0;
 }
@@ -208,7 +264,7 @@ struct sink *sink_open(const struct options *options, const struct source_info *
 		sink->options = options;
 		sink->interrupt = -1;
 		sink->flow = flow_new(on_flow_fact, sink);
-		sink->tls = tls_new(true, on_fact, sink);
+		sink->tls = tls_new(decrypts(options), on_fact, sink);
 	}
 	if (!sink || !sink->flow || !sink->tls) {
 		failure_set(failure, -ENOMEM, "no memory");

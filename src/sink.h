@@ -3,10 +3,15 @@
 #define GLASSTAP_SINK_H
 
 #include "base/failure.h"
+#include "fact.h"
 #include "opts.h"
 #include "source/source.h"
 
 struct sink;
+
+/* The facts that the outputs show, as bits; of these, those that take keys. */
+unsigned sink_wants(const struct options *options);
+#define SINK_TLS (1u << FACT_TLS | 1u << FACT_PLAINTEXT | 1u << FACT_SECRET)
 
 struct sink *sink_open(const struct options *options, const struct source_info *info,
 		       struct failure *failure);

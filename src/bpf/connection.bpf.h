@@ -68,6 +68,8 @@ static __always_inline void listen_begins(struct sock *sk)
 	state = state_of(sk, task, OPEN_LISTEN, 0);
 	if (!state)
 		return;
+	if (state->closed)
+		state_begin(state, task, OPEN_LISTEN, 0);
 	state->kind = OPEN_LISTEN;
 	announce(sk, state, task, -1, 0);
 }
@@ -135,7 +137,8 @@ static __always_inline void state_changes(struct sock *sk, struct sock_state *st
 		if (!state->announced)
 			announce(sk, state, NULL, -1, 0);
 		close_say(sk, state);
-		state->id = 0;
+		/* The call that is at work on it may still tell what it moved. */
+		state->closed = 1;
 	}
 }
 
@@ -152,7 +155,7 @@ int BPF_PROG(on_state, struct sock *sk, int from, int to)
 		listen_begins(sk);
 	} else {
 		state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-		if (state && state->id)
+		if (state && state->id && !state->closed)
 			state_changes(sk, state, from, to);
 	}
 	return 0;

@@ -115,7 +115,7 @@ int scan_files(struct bpf_iter__task_file *context)
 	if (!sk)
 		return 0;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (state ? state->announced || !state->id : scan_accepted_only)
+	if (state ? state->announced || !state->id || state->closed : scan_accepted_only)
 		return 0;
 	if (!state) {
 		/* Unix sockets have TCP's states too. */
@@ -144,7 +144,7 @@ int sweep(struct bpf_iter__bpf_sk_storage_map *context)
 	struct sock *sk = context->sk;
 	struct sweep_row row = {};
 
-	if (!sk || !state || !state->id)
+	if (!sk || !state || !state->id || state->closed)
 		return 0;
 	row.id = state->id;
 	for (int i = 0; i < 2; i++) {

@@ -75,6 +75,7 @@ struct sock_state {
 	__u8 announced;        /* its EVENT_OPEN is in the ring */
 	__u8 reason;           /* enum close_reason so far */
 	__u8 fin_counted;      /* seq_in is past the other side's FIN */
+	__u8 closed;           /* its EVENT_CLOSE was said */
 	__u8 used;             /* by a traced process, not only accepted from its listener */
 };
 

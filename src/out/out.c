@@ -7,9 +7,10 @@
 #include <signal.h>
 
 const struct out_format out_formats[] = {
-	{ "text", text_fact },
-	{ "json", json_fact },
-	{ NULL, NULL }
+	{ .name = "text", .fact = text_fact },
+	{ .name = "json", .fact = json_fact },
+	{ .name = "keylog", .fact = keylog_fact, .facts = 1u << FACT_SECRET, .secret = true },
+	{ 0 }
 };
 
 const char *const out_lost_names[LOST_KINDS] = {
@@ -26,6 +27,34 @@ char *out_digits(char *to, uint64_t value, int count)
 		value /= 10;
 	}
 	return to + count;
+}
+
+/* In the Gregorian calendar, counted from 0000-03-01, so that a leap day ends a
+ * year; an era of 400 years more keeps what comes before it positive. (Method:
+ * H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".) */
+char *out_date(char *to, int64_t day)
+{
+	uint32_t since = (uint32_t)(day + 719468 + 146097), era = since / 146097;
+	uint32_t of_era = since % 146097;
+	uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	uint32_t month = (5 * of_year + 2) / 153; /* from March */
+
+	to = out_digits(to, era * 400 + year + (month >= 10) - 400, 4);
+	*to++ = '-';
+	to = out_digits(to, month < 10 ? month + 3 : month - 9, 2);
+	*to++ = '-';
+	return out_digits(to, of_year - (153 * month + 2) / 5 + 1, 2);
+}
+
+bool out_has_date(int64_t second)
+{
+	return second >= -62167219200 && second < 253402300800; /* 0000-01-01 to 9999-12-31 */
+}
+
+int64_t out_day(int64_t second)
+{
+	return second / 86400 - (second % 86400 < 0);
 }
 
 char *out_time_of_day(char *to, uint32_t second)
@@ -147,7 +176,7 @@ static const char *const missed[LOST_KINDS][2] = {
 
 static bool lost_anything(const struct fact_summary *summary)
 {
-	bool any = summary->lost_bytes || summary->lost_events;
+	bool any = summary->lost_bytes || summary->lost_events || summary->lost_secrets;
 
 	for (int kind = 0; kind < LOST_KINDS; kind++)
 		any |= summary->lost[kind] != 0;
@@ -173,6 +202,10 @@ static void add_lost(struct buf *out, const struct fact_summary *summary)
 		buf_string(out, between);
 		out_count(out, summary->lost[kind], missed[kind][0], missed[kind][1]);
 		between = ", ";
+	}
+	if (summary->lost_secrets) {
+		buf_string(out, between);
+		out_count(out, summary->lost_secrets, "key of TLS", "keys of TLS");
 	}
 }
 
@@ -202,6 +235,51 @@ static void add_remarks(struct buf *out, const struct fact_summary *summary)
 		buf_char(out, '\n');
 }
 
+/* What of TLS is not in the clear. */
+static void add_unseen(struct buf *out, const struct fact_tls_sums *tls)
+{
+	const struct { uint64_t count; const char *one, *many; } kinds[] = {
+		{ tls->unseen, "connection not all in the clear", "connections not all in the clear" },
+		{ tls->missing[0] + tls->missing[1], "byte missing", "bytes missing" },
+		{ tls->dropped, "byte of ciphertext without a key",
+		  "bytes of ciphertext without a key" },
+		{ tls->failed, "record that failed its check", "records that failed their check" },
+		{ tls->evicted, "connection forgotten for want of room",
+		  "connections forgotten for want of room" },
+	};
+	const char *between = "; ";
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		if (!kinds[i].count)
+			continue;
+		buf_string(out, between);
+		out_count(out, kinds[i].count, kinds[i].one, kinds[i].many);
+		between = ", ";
+	}
+}
+
+static void add_tls(struct buf *out, const struct out_options *options,
+		    const struct fact_tls_sums *tls)
+{
+	static const struct fact_tls_sums none;
+	bool all = !(tls->unseen || tls->missing[0] || tls->missing[1] || tls->dropped ||
+		     tls->failed || tls->evicted);
+
+	if (memcmp(tls, &none, sizeof(none)) == 0)
+		return;
+	buf_literal(out, "glasstap: TLS: ");
+	out_count(out, tls->handshakes, "handshake", "handshakes");
+	buf_literal(out, ", in the clear ");
+	out_count(out, tls->bytes[DIR_OUT], "byte out", "bytes out");
+	buf_literal(out, ", ");
+	buf_uint_grouped(out, tls->bytes[DIR_IN]);
+	buf_literal(out, " in");
+	out_style(out, options, all ? STYLE_PLAIN : STYLE_YELLOW);
+	add_unseen(out, tls);
+	out_style_end(out, options, all ? STYLE_PLAIN : STYLE_YELLOW);
+	buf_char(out, '\n');
+}
+
 void out_summary(struct buf *out, const struct out_options *options,
 		 const struct fact_summary *summary)
 {
@@ -227,5 +305,6 @@ void out_summary(struct buf *out, const struct out_options *options,
 		buf_literal(out, "nothing lost");
 	out_style_end(out, options, lost ? STYLE_RED : STYLE_PLAIN);
 	buf_char(out, '\n');
+	add_tls(out, options, &summary->tls);
 	add_remarks(out, summary);
 }

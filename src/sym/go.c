@@ -22,7 +22,8 @@
 
 enum known_name {
 	KNOWN_MORESTACK, KNOWN_MORESTACK_NOCTXT, KNOWN_MORESTACK_C, KNOWN_MORESTACK_ABI,
-	KNOWN_SCHEDINIT, KNOWN_CROSSCALL, KNOWN_TLS_KEYLOG, KNOWN_TLS_WRITE, KNOWN_COUNT
+	KNOWN_SCHEDINIT, KNOWN_CROSSCALL, KNOWN_TLS_KEYLOG, KNOWN_TLS_WRITE,
+	KNOWN_TRAFFIC_KEY, KNOWN_COUNT
 };
 
 static const char *const known_names[] = {
@@ -34,6 +35,7 @@ static const char *const known_names[] = {
 	[KNOWN_CROSSCALL] = "crosscall2",
 	[KNOWN_TLS_KEYLOG] = ".(*Config).writeKeyLog",
 	[KNOWN_TLS_WRITE] = ".(*Conn).writeRecordLocked",
+	[KNOWN_TRAFFIC_KEY] = ".(*cipherSuiteTLS13).trafficKey",
 };
 
 /* How the names of functions begin that do crypto for crypto/tls. */
@@ -51,7 +53,6 @@ struct survey {
 	struct go *go;
 	bool entry_wrong;          /* the program starts within a function, not at its start */
 	bool entry_found;
-	bool nomem;
 };
 
 static int add_tls(struct go *go, const char *name, size_t len)
@@ -99,6 +100,8 @@ static int see_function(void *context, const struct go_entry *entry)
 		go->morestack[which] = entry->start;
 	if (which == KNOWN_CROSSCALL)
 		go->crosscall = true;
+	if (which == KNOWN_TRAFFIC_KEY && go->traffic_key_count < MAX_GO_TLS)
+		go->traffic_keys[go->traffic_key_count++] = entry->start;
 	if (which == KNOWN_TLS_KEYLOG || which == KNOWN_TLS_WRITE)
 		return add_tls(go, entry->name, package);
 	/* There may be a second of that name, which only passes calls on. */

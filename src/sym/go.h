@@ -83,9 +83,11 @@ struct go_proof {
 	uint64_t body;             /* ... and of the instruction behind it */
 };
 
-/* That the code of this function begins as a Go function of this program does:
- * with the check of the stack that ends in a call of runtime.morestack, and is
- * as long as the tables say. -EBADMSG: it does not, with the reason. A function
+/* That the code of this function (one that go_find gave) begins as a Go function of
+ * this program does: with the check of the stack that ends in a call of
+ * runtime.morestack; that it is as long as the tables say; and, for the functions of
+ * crypto/tls where secrets are made, that it does what a function of that name does.
+ * -EBADMSG: it does not, with the reason. A function
  * without such a check (a small leaf, assembly) cannot be proved: -ENOTSUP. */
 int go_prove(struct go *go, const struct go_function *function, struct go_proof *proof,
 	     struct failure *failure);

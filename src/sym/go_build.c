@@ -284,20 +284,12 @@ static bool search_x86(struct go *go, const uint8_t *code, size_t len)
 	return false;
 }
 
-/* What adrp x, page adds to the page it is in. */
-static uint64_t pages_of(uint32_t adrp)
-{
-	uint64_t pages = (adrp >> 29 & 3) | (adrp >> 5 & 0x7ffff) << 2;
-
-	return (pages & 0x100000 ? pages | ~0x1fffffull : pages) << 12;
-}
-
 /* adrp x, page; ldr y, [x, #offset]; older ones have an add x, x, #offset between. */
 static bool search_arm(struct go *go, const uint8_t *code, size_t len)
 {
 	for (size_t i = 0; i + 8 <= len; i += 4) {
 		uint32_t page = get32(code + i), next = get32(code + i + 4);
-		uint64_t at = ((go->schedinit + i) & ~0xfffull) + pages_of(page), offset;
+		uint64_t at = go_adrp(page, go->schedinit + i), offset;
 
 		if ((page & 0x9f000000) != 0x90000000 || (page & 31) != (next >> 5 & 31))
 			continue;

@@ -89,23 +89,27 @@ static bool read_address(struct go *go, uint64_t index, uint64_t *address, uint6
 	return true;
 }
 
+/* Where names have a table of their own, each begins behind the end of another. */
 static int read_name(struct go *go, uint64_t offset, struct go_entry *entry,
 		     struct failure *failure)
 {
 	uint64_t left = go->table.names_end - go->table.names;
+	uint64_t before = offset && !go->layout->single;
 	const char *name = NULL;
 
 	if (offset < left) {
 		left -= offset;
-		name = (const char *)window_at(&go->names, go->table.names + offset,
-					       left < MAX_GO_NAME ? left : MAX_GO_NAME);
+		if (left > MAX_GO_NAME)
+			left = MAX_GO_NAME;
+		name = (const char *)window_at(&go->names, go->table.names + offset - before,
+					       left + before);
 	}
-	if (!name)
+	if (!name || (before && *name++))
 		return DAMAGED(failure, "the name of the function at %#" PRIx64 " is not in it",
 			       entry->start);
 	entry->name = name;
-	entry->name_len = strnlen(name, left < MAX_GO_NAME ? left : MAX_GO_NAME);
-	if (entry->name_len == left)
+	entry->name_len = strnlen(name, left);
+	if (entry->name_len == left && left < MAX_GO_NAME)
 		return DAMAGED(failure, "the name of the function at %#" PRIx64 " has no end",
 			       entry->start);
 	return 0;

@@ -364,8 +364,11 @@ int go_prove(struct go *go, const struct go_function *function, struct go_proof 
 		code = go_entry(go, index, &entry, failure);
 	if (code < 0)
 		return code;
-	if (entry.start != function->start || entry.end != function->end)
-		return failure_set(failure, -EBADMSG, "no function is at %#" PRIx64 " to %#" PRIx64,
-				   function->start, function->end);
-	return go_prove_entry(go, &entry, proof, failure);
+	if (entry.start != function->start || entry.end != function->end ||
+	    entry.name_len != strlen(function->name) ||
+	    memcmp(entry.name, function->name, entry.name_len) != 0)
+		return failure_set(failure, -EBADMSG, "no function %s is at %#" PRIx64 " to %#"
+				   PRIx64, function->name, function->start, function->end);
+	code = go_prove_entry(go, &entry, proof, failure);
+	return code < 0 ? code : go_evidence(go, &entry, failure);
 }

@@ -54,6 +54,8 @@ struct go {
 	uint64_t morestack[4];     /* where the ways to runtime.morestack start; 0: none */
 	uint64_t schedinit, schedinit_end;
 	bool crosscall;
+	uint64_t traffic_keys[MAX_GO_TLS]; /* starts of functions of that name */
+	size_t traffic_key_count;
 	char *tls[MAX_GO_TLS];
 	size_t tls_count;
 	char *build;               /* the text that facts point to, cut to strings */
@@ -95,6 +97,10 @@ void go_version_of_runtime(struct go *go);
 int go_prove_entry(struct go *go, const struct go_entry *entry, struct go_proof *proof,
 		   struct failure *failure);
 
+/* go_evidence.c: 0: its code is that of a function of this name, as far as the name is
+ * one with a known trait. */
+int go_evidence(struct go *go, const struct go_entry *entry, struct failure *failure);
+
 /* Calls `each` with piece after piece of a segment; a piece starts `overlap` bytes
  * before the last one's end, and at a multiple of 16. */
 int go_scan(struct go *go, const struct image_segment *segment, size_t overlap,
@@ -112,6 +118,14 @@ static inline uint32_t get32(const uint8_t *data)
 static inline uint64_t get64(const uint8_t *data)
 {
 	return get32(data) | (uint64_t)get32(data + 4) << 32;
+}
+
+/* The page that an adrp at `vaddr` gives. */
+static inline uint64_t go_adrp(uint32_t word, uint64_t vaddr)
+{
+	uint64_t pages = (word >> 29 & 3) | (word >> 5 & 0x7ffff) << 2;
+
+	return (vaddr & ~0xfffull) + ((pages & 0x100000 ? pages | ~0x1fffffull : pages) << 12);
 }
 
 #endif

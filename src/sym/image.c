@@ -348,6 +348,12 @@ static int read_image(struct image *image, struct failure *failure)
 	return 0;
 }
 
+static uint64_t read_allowance(uint64_t size)
+{
+	return size < (MAX_IMAGE_READ - IMAGE_READ_BASE) / IMAGE_READ_TIMES ?
+		IMAGE_READ_BASE + IMAGE_READ_TIMES * size : MAX_IMAGE_READ;
+}
+
 int image_open(struct image **out, int fd, struct failure *failure)
 {
 	struct image *image = calloc(1, sizeof(*image));
@@ -357,7 +363,7 @@ int image_open(struct image **out, int fd, struct failure *failure)
 	*out = NULL;
 	if (!image)
 		return failure_set(failure, -ENOMEM, "not enough memory");
-	image->left = MAX_IMAGE_READ;
+	image->left = IMAGE_READ_BASE;
 	image->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (image->fd < 0 || fstat(image->fd, &status) < 0) {
 		code = failure_set(failure, -errno, "cannot look at the file: %s", strerror(errno));
@@ -365,6 +371,7 @@ int image_open(struct image **out, int fd, struct failure *failure)
 		code = failure_set(failure, -ENOEXEC, "it is not a file");
 	} else {
 		image->facts.size = (uint64_t)status.st_size;
+		image->left = read_allowance(image->facts.size);
 		code = read_image(image, failure);
 	}
 	if (code < 0) {

@@ -24,19 +24,26 @@
 #include "sym/place_parts.h"
 
 static const struct part {
-	const char *machine;
 	place_check_fn *check;
 	place_more_fn *more;
 	place_walk_fn *walk;
 } parts[] = {
-	[MACHINE_X86_64] = { "x86-64", place_x86_check, place_x86_more, place_x86_walk },
-	[MACHINE_ARM64] = { "arm64", place_arm64_check, place_arm64_more, place_arm64_walk },
+	[MACHINE_X86_64] = { place_x86_check, place_x86_more, place_x86_walk },
+	[MACHINE_ARM64] = { place_arm64_check, place_arm64_more, place_arm64_walk },
 };
 
 /* Which bytes start an instruction. */
 static bool is_start(const uint8_t *starts, size_t at)
 {
 	return starts[at / 8] >> at % 8 & 1;
+}
+
+/* C libraries jump over the lock prefix of an instruction where there is but one
+ * thread. */
+static bool is_behind_lock(const struct place_code *code, const uint8_t *starts, size_t at)
+{
+	return code->machine == MACHINE_X86_64 && code->bytes[at - 1] == 0xf0 &&
+	       is_start(starts, at - 1);
 }
 
 static bool only_zeros(const struct place_code *code, size_t at)
@@ -46,60 +53,109 @@ static bool only_zeros(const struct place_code *code, size_t at)
 	return at == code->size;
 }
 
+/* The length of an instruction, or 0. On arm64 constants lie between them: sets
+ * `insn` to nothing, of 4 bytes. */
+static int read_next(const struct place_code *code, size_t at, struct insn *insn)
+{
+	int length = insn_read(code->machine, code->bytes + at, code->size - at, insn);
+
+	if (!length && code->machine == MACHINE_ARM64 && code->size - at >= 4)
+		*insn = (struct insn){ .length = 4 };
+	return length;
+}
+
 /* Zeros at the end, of any number, are padding. */
 static int find_starts(const struct place_code *code, uint8_t *starts, size_t *end,
 		       struct failure *failure)
 {
-	size_t at = 0;
+	struct insn insn;
+	size_t at;
 
-	while (at < code->size) {
-		int length = insn_length(code->machine, code->bytes + at, code->size - at);
-
-		if (!length && only_zeros(code, at))
+	for (at = 0; at < code->size; at += (size_t)insn.length) {
+		if (read_next(code, at, &insn))
+			starts[at / 8] |= (uint8_t)(1 << at % 8);
+		else if (only_zeros(code, at))
 			break;
-		if (!length)
+		else if (!insn.length)
 			return failure_set(failure, -ENOEXEC,
 					   "byte %zu of its %zu is not the start of an instruction",
 					   at, code->size);
-		starts[at / 8] |= (uint8_t)(1 << at % 8);
-		at += (size_t)length;
 	}
 	*end = at;
 	return 0;
 }
 
-static int follow_jumps(const struct place_code *code, const uint8_t *starts, size_t end,
-			size_t *jumped, struct failure *failure)
+/* What is proved of a function as a whole. */
+struct proof {
+	size_t end;            /* of its code, without padding */
+	size_t jumped;         /* the first instruction behind the entry that a jump in the
+				* function leads to: a probe there or behind it may be hit
+				* more than once in a call */
+	bool tail;             /* a jump leads to the check's tail */
+};
+
+/* A branch out of a function: Go's compiler writes none, C's to its parts that are
+ * seldom run. */
+static bool leaves(const struct place_code *code, const struct insn *insn, int64_t target)
+{
+	return insn->flow == INSN_BRANCH && (target < 0 || target >= (int64_t)code->size);
+}
+
+static int follow_jumps(const struct place_code *code, const uint8_t *starts, size_t tail,
+			struct proof *proof, struct failure *failure)
 {
 	struct insn insn;
 
-	*jumped = end;
-	for (size_t at = 0; at < end; at += (size_t)insn.length) {
+	proof->jumped = proof->end;
+	for (size_t at = 0; at < proof->end; at += (size_t)insn.length) {
 		int64_t target;
 
-		insn_read(code->machine, code->bytes + at, code->size - at, &insn);
+		read_next(code, at, &insn);
 		target = (int64_t)at + insn.distance;
-		if (!insn.relative || target <= 0 || target >= (int64_t)end)
+		if (tail && leaves(code, &insn, target))
+			return failure_set(failure, -ENOEXEC, "the branch at byte %zu leaves it",
+					   at);
+		if (!insn.relative || target <= 0 || target >= (int64_t)proof->end)
 			continue;
-		if (!is_start(starts, (size_t)target))
+		if (!is_start(starts, (size_t)target) &&
+		    !is_behind_lock(code, starts, (size_t)target))
 			return failure_set(failure, -ENOEXEC, "the jump at byte %zu leads to byte "
 					   "%lld, which is not the start of an instruction", at,
 					   (long long)target);
-		if ((size_t)target < *jumped)
-			*jumped = (size_t)target;
+		if ((size_t)target < proof->jumped)
+			proof->jumped = (size_t)target;
+		proof->tail |= (size_t)target == tail;
 	}
 	return 0;
 }
 
-static int prove(const struct place_code *code, struct place_proof *proof,
-		 struct failure *failure)
+/* Behind the call of runtime.morestack there is at most the second half of a wrapper's
+ * first lines, to which a jump leads and which ends with one; and padding: traps on
+ * x86-64. On arm64 constants may lie there. */
+static bool ends_at_tail(const struct place_code *code, const struct place_check *check,
+			 const struct proof *proof)
+{
+	size_t at = check->tail;
+	struct insn insn = { .flow = INSN_NEXT };
+
+	if (!at || code->machine == MACHINE_ARM64)
+		return true;
+	while (proof->tail && insn.flow != INSN_JUMP) {
+		if (!insn_read(code->machine, code->bytes + at, proof->end - at, &insn))
+			return false;
+		at += (size_t)insn.length;
+	}
+	while (at < proof->end && code->bytes[at] == 0xcc)
+		at++;
+	return at == proof->end;
+}
+
+static int prove(const struct place_code *code, const struct place_check *check,
+		 struct proof *proof, struct failure *failure)
 {
 	uint8_t *starts;
 	int error;
 
-	*proof = (struct place_proof){ .end = code->len };
-	if (!code->size || code->len < code->size)
-		return 0;
 	if (code->size > MAX_PLACE_FUNCTION)
 		return failure_set(failure, -ENOEXEC, "its %zu bytes are more than the %u that "
 				   "are looked at", code->size, MAX_PLACE_FUNCTION);
@@ -107,18 +163,20 @@ static int prove(const struct place_code *code, struct place_proof *proof,
 	if (!starts)
 		return failure_set(failure, -ENOMEM, "no memory to look at its %zu bytes",
 				   code->size);
-	proof->whole = true;
 	error = find_starts(code, starts, &proof->end, failure);
 	if (!error)
-		error = follow_jumps(code, starts, proof->end, &proof->jumped, failure);
+		error = follow_jumps(code, starts, check->tail, proof, failure);
 	free(starts);
+	if (!error && !ends_at_tail(code, check, proof))
+		return failure_set(failure, -ENOEXEC, "it goes on at byte %zu, behind the call of "
+				   "runtime.morestack", check->tail);
 	return error;
 }
 
 /* The check of a Go function and where its branch leads, which must be behind it
  * and inside the function. */
-static int prove_check(const struct place_code *code, const struct place_proof *proof,
-		       struct place_check *check, struct failure *failure)
+static int find_check(const struct place_code *code, struct place_check *check,
+		      struct failure *failure)
 {
 	const struct part *part = &parts[code->machine];
 
@@ -127,8 +185,7 @@ static int prove_check(const struct place_code *code, const struct place_proof *
 				   "its first instructions are not Go's stack check");
 	if (check->more < check->end || (code->size && check->more >= code->size))
 		return failure_set(failure, -ENOEXEC, "the branch of its stack check leaves it");
-	check->spill = INT32_MAX;
-	if (check->more < code->len && !part->more(code, check) && proof->whole)
+	if (code->size && code->len >= code->size && !part->more(code, check))
 		return failure_set(failure, -ENOEXEC, "the branch of its stack check leads to "
 				   "byte %zu, which does not call runtime.morestack",
 				   check->more);
@@ -139,22 +196,24 @@ int place_find(enum place_kind kind, const struct place_code *code, struct place
 	       struct failure *failure)
 {
 	struct place_check check = { .spill = INT32_MAX };
-	struct place_proof proof;
+	struct proof proof = { .end = 0 };
+	bool whole = code->size && code->len >= code->size;
 	size_t limit;
-	int error;
+	int error = 0;
 
 	*place = (struct place){ 0 };
 	if (code->machine != MACHINE_X86_64 && code->machine != MACHINE_ARM64)
 		return failure_set(failure, -ENOEXEC, "it is for another kind of processor");
-	error = prove(code, &proof, failure);
-	if (!error && kind == PLACE_GO)
-		error = prove_check(code, &proof, &check, failure);
+	if (kind == PLACE_GO)
+		error = find_check(code, &check, failure);
+	if (!error && whole)
+		error = prove(code, &check, &proof, failure);
 	if (error)
 		return error;
-	limit = proof.whole ? proof.jumped : check.end + 1;
+	limit = whole ? proof.jumped : check.end + 1;
 	if (check.end >= limit)
 		return failure_set(failure, -ENOEXEC, "a jump in it leads to byte %zu: a probe "
-				   "before that would not be behind its stack check", limit);
+				   "behind that would be hit more than once in a call", limit);
 	if (!parts[code->machine].walk(kind, code, &check, limit, place))
 		return failure_set(failure, -ENOEXEC, "a probe cannot stand on the instruction at "
 				   "byte %zu", check.end);

@@ -32,18 +32,19 @@ static int condition_of(uint32_t word)
 	return (word & 0xff000010) == 0x54000000 ? (int)(word & 0xf) : -1;
 }
 
+#define EQUAL 0
 #define LOWER 3
 #define LOWER_OR_SAME 9
 
-/* Registers that the check may write: x16, x17 and x27, with the arguments in
- * registers, else x1 and x2 for the first two. */
+/* Registers that the check may write: x16, x17 and x27; before Go 1.18, with the
+ * arguments on the stack, x1 to x3 and x27. */
 static bool is_scratch(uint32_t reg, bool registers)
 {
-	return reg == 27 || (registers ? reg == 16 || reg == 17 : reg == 1 || reg == 2);
+	return reg == 27 || (registers ? reg == 16 || reg == 17 : reg >= 1 && reg <= 3);
 }
 
 /* ldr; any arithmetic on these registers; a comparison; b.ls. Frames that may wrap
- * have a b.lo to the same place before. */
+ * have a b.lo, before Go 1.18 a b.eq, to the same place before. */
 bool place_arm64_check(const struct place_code *code, struct place_check *check)
 {
 	int64_t distance, more = -1;
@@ -68,7 +69,7 @@ bool place_arm64_check(const struct place_code *code, struct place_check *check)
 			check->end = at + 4;
 			if (condition_of(word) == LOWER_OR_SAME)
 				return compared;
-			if (condition_of(word) != LOWER)
+			if (condition_of(word) != (check->registers ? LOWER : EQUAL))
 				return false;
 			continue;
 		}
@@ -79,10 +80,14 @@ bool place_arm64_check(const struct place_code *code, struct place_check *check)
 	return false;
 }
 
-/* Loads and stores, by one register or two, with the stack pointer as the base. */
+/* Loads and stores, by one register or two, with the stack pointer as the base; or
+ * x27, which is set to a place far above it before. */
 static bool is_spill(uint32_t word)
 {
-	return (word & 0x0a000000) == 0x08000000 && (word >> 5 & 0x1f) == 31;
+	uint32_t base = word >> 5 & 0x1f;
+
+	return ((word & 0x0a000000) == 0x08000000 && (base == 31 || base == 27)) ||
+	       (word & 0xff8003ff) == 0x910003fb;            /* add x27,sp,#OFFSET */
 }
 
 static bool pass_spills(const struct place_code *code, size_t *at, uint32_t *word)
@@ -107,6 +112,7 @@ bool place_arm64_more(const struct place_code *code, struct place_check *check)
 	at += 4;
 	if (!pass_spills(code, &at, &word) || arm64_flow(word) != INSN_JUMP)
 		return false;
+	check->tail = at + 4;
 	return arm64_distance(word, &distance) && (int64_t)at + distance == 0;
 }
 

@@ -4,19 +4,11 @@
 
 #include "sym/place.h"
 
-/* What is proved of a function as a whole. */
-struct place_proof {
-	bool whole;
-	size_t end;            /* its bytes at hand end here */
-	size_t jumped;         /* the first instruction behind the entry that a jump in the
-				* function leads to. A probe there or behind it may be hit
-				* more than once in a call */
-};
-
 /* The stack check of a Go function. */
 struct place_check {
 	size_t end;            /* the first instruction behind it */
 	size_t more;           /* where its branch leads: to the call of runtime.morestack */
+	size_t tail;           /* behind that and its jump to the entry; 0: not known */
 	bool registers;
 	int32_t spill;         /* from here on, above the stack pointer at the entry, there are
 				* only slots for the registers that carry arguments;
@@ -27,7 +19,7 @@ struct place_check {
 typedef bool place_check_fn(const struct place_code *code, struct place_check *check);
 
 /* Is `more` the call of runtime.morestack, which begins the function again? Sets
- * `spill`. */
+ * `tail` and `spill`. */
 typedef bool place_more_fn(const struct place_code *code, struct place_check *check);
 
 /* From byte `at` on, the first instruction that is emulated, if all in between leave

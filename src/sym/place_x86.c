@@ -250,6 +250,7 @@ bool place_x86_more(const struct place_code *code, struct place_check *check)
 	if (!pass_spills(&reader, &insn, true, NULL))
 		return false;
 	check->spill = lowest;
+	check->tail = reader.at;
 	return insn.map == MAP_ONE && (insn.opcode == 0xe9 || insn.opcode == 0xeb) &&
 	       target_of(&reader, &insn) == 0;
 }

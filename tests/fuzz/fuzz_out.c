@@ -3,9 +3,8 @@
 #include <stdlib.h>
 
 #include "../unit/output_check.h"
+#include "fuzz.h"
 #include "out/out.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct input {
 	const uint8_t *at;
@@ -101,7 +100,67 @@ static void take_summary(struct input *input, struct fact_summary *summary)
 }
 _Static_assert(sizeof(struct fact_summary) % sizeof(uint64_t) == 0, "numbers only");
 
-static void take_fact(struct input *input, struct fact *fact)
+static void take_cert(struct input *input, struct fact_cert *cert)
+{
+	cert->subject = take_text(input, 200);
+	cert->issuer = take_text(input, 200);
+	cert->san = take_text(input, 500);
+	cert->not_before = (int64_t)take_number(input);
+	cert->not_after = (int64_t)take_number(input);
+	cert->is_ca = take(input, 1) & 1;
+}
+
+static void take_tls(struct input *input, struct fact_tls *tls, struct fact_cert certs[2])
+{
+	tls->moment = 1 + take(input, 1) % 3;
+	tls->client_dir = take(input, 1) & 1;
+	tls->client_dir_known = take(input, 1) & 1;
+	tls->version = take_word(input);
+	tls->cipher = take_word(input);
+	tls->sni = take_text(input, 255);
+	tls->alpn = take_text(input, 255);
+	tls->resumed = (int)(take(input, 1) % 3) - 1;
+	tls->early_data = take(input, 1) & 1;
+	tls->hello_retry = take(input, 1) & 1;
+	tls->duration = (int64_t)take_number(input);
+	tls->via = take_word(input);
+	tls->error = take_text(input, 100);
+	tls->certs = tls->client_certs = certs;
+	tls->cert_count = take(input, 1) % 3;
+	tls->client_cert_count = take(input, 1) % 3;
+	take_cert(input, &certs[0]);
+	take_cert(input, &certs[1]);
+}
+
+static void take_plaintext(struct input *input, struct fact_plaintext *plaintext)
+{
+	plaintext->dir = take(input, 1) & 1;
+	plaintext->offset = take_number(input);
+	plaintext->len = take_number(input);
+	plaintext->gap = take_word(input);
+	plaintext->via = take_word(input);
+	plaintext->data = take_text(input, EVENT_PIECE - 1);
+}
+
+static void take_secret(struct input *input, struct fact_secret *secret, char label[SECRET_LABEL])
+{
+	struct text text = take_text(input, SECRET_LABEL - 1);
+
+	memset(label, 0, SECRET_LABEL);
+	memcpy(label, text.data, text.len);
+	secret->label = label;
+	secret->random = take_text(input, 32);
+	secret->secret = take_text(input, SECRET_MAX);
+	secret->via = take_word(input);
+}
+
+/* What a fact points to. */
+struct behind {
+	struct fact_cert certs[2];
+	char label[SECRET_LABEL];
+};
+
+static void take_fact(struct input *input, struct fact *fact, struct behind *behind)
 {
 	switch (fact->type) {
 	case FACT_IO:
@@ -128,6 +187,15 @@ static void take_fact(struct input *input, struct fact *fact)
 		fact->loss = (struct fact_loss){ take(input, 1) & 1, take(input, 1) & 1, take_number(input),
 						 take_number(input), take_number(input), take_word(input) };
 		break;
+	case FACT_TLS:
+		take_tls(input, &fact->tls, behind->certs);
+		break;
+	case FACT_PLAINTEXT:
+		take_plaintext(input, &fact->plaintext);
+		break;
+	case FACT_SECRET:
+		take_secret(input, &fact->secret, behind->label);
+		break;
 	default:
 		take_summary(input, &fact->summary);
 	}
@@ -139,12 +207,28 @@ static void require(bool holds)
 		abort();
 }
 
+/* "LABEL random secret": one line of it at most, and nothing else in another. */
+static void check_keylog(const struct out_options *options, const struct fact *fact)
+{
+	struct buf out = { 0 };
+	size_t spaces = 0;
+
+	keylog_fact(&out, options, fact);
+	for (size_t i = 0; i < out.len; i++) {
+		spaces += out.data[i] == ' ';
+		require((out.data[i] == '\n') == (i + 1 == out.len));
+		require(out.data[i] == '\n' || (out.data[i] >= ' ' && out.data[i] < 0x7f));
+	}
+	require(spaces == (out.len ? 2 : 0) && (!out.len || fact->type == FACT_SECRET));
+	buf_free(&out);
+}
+
 static void check_fact(const struct out_options *options, const struct fact *fact)
 {
 	struct buf out = { 0 };
 
 	json_fact(&out, options, fact);
-	require(check_json_line(out.data, out.len));
+	require(fact->type == FACT_SECRET ? out.len == 0 : check_json_line(out.data, out.len));
 	out.len = 0;
 	text_fact(&out, options, fact);
 	require(check_terminal(out.data, out.len, options->colour));
@@ -164,6 +248,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct conn conn = { 0 };
 	struct fact fact = { 0 };
 	struct out_options options = { 0 };
+	struct behind behind;
 	char comm[EVENT_COMM];
 	uint64_t flags = take(&input, 1);
 
@@ -183,7 +268,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		take_conn(&input, &conn);
 		fact.conn = &conn;
 	}
-	take_fact(&input, &fact);
+	options.verbose = (flags & 16) != 0;
+	take_fact(&input, &fact, &behind);
 	check_fact(&options, &fact);
+	check_keylog(&options, &fact);
 	return 0;
+}
+
+/* Numbers and words of every kind of fact. */
+size_t fuzz_seed(uint64_t number, uint8_t *data, size_t room)
+{
+	size_t len = room < 2000 ? room : 2000;
+	uint64_t state = number;
+
+	for (size_t i = 0; i < len; i++) {
+		uint64_t random = fuzz_random(&state);
+
+		data[i] = (uint8_t)(random >> 8);
+		if (random & 1)
+			data[i] = (uint8_t)" aB,\n\0\xc3\xa9"[random >> 8 & 7];
+	}
+	if (len > 1)
+		data[1] = (uint8_t)(number % FACT_TYPES);
+	return len;
 }

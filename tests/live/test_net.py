@@ -308,3 +308,26 @@ def peer_of_each_datagram(directory):
             line = datagram(lines, f"{text} {number}", "in")
             check(line.get("remote") in (None, peer), f"in {text}: {line}, not {peer}")
     equal(datagram(lines, "over six", "out").get("remote"), six[0], "remote over IPv6")
+
+
+@test()
+def a_write_that_is_answered_by_a_reset(directory):
+    """The reset arrives while the call is still at work: its bytes belong to the
+    connection that has just been closed."""
+    program = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+server, _ = listener.accept()
+client.sendall(b"ask")
+server.recv(10)
+client.close()
+server.sendall(b"too late")
+print(server.getsockname()[1], server.fileno())
+"""
+    run = trace(directory, "io", ["python3", "-c", program]).lossless()
+    line = only((line for line in run.of("io") if line.get("data") == "too late"), "late writes")
+    ask = only((line for line in run.of("io") if line.get("data") == "ask"
+                and line["dir"] == "in"), "questions")
+    equal((line["conn"], line["offset"], line["local"]), (ask["conn"], 0, ask["local"]),
+          "the connection of the late write")

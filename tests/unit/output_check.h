@@ -182,7 +182,7 @@ static bool check_json_value(struct check_json *json)
 {
 	bool valid;
 
-	if (json->at == json->end || ++json->depth > 4)
+	if (json->at == json->end || ++json->depth > 6)
 		return false;
 	if (*json->at == '"')
 		valid = check_json_string(json);
@@ -192,6 +192,8 @@ static bool check_json_value(struct check_json *json)
 		valid = check_json_list(json, ']');
 	else if (json->end - json->at >= 4 && memcmp(json->at, "true", 4) == 0)
 		json->at += 4, valid = true;
+	else if (json->end - json->at >= 5 && memcmp(json->at, "false", 5) == 0)
+		json->at += 5, valid = true;
 	else
 		valid = check_json_number(json);
 	json->depth--;

@@ -100,7 +100,9 @@ TEST(opts_views_show_their_facts)
 	const unsigned ends = 1u << FACT_LOSS | 1u << FACT_SUMMARY;
 
 	CHECK_EQ(views[0].facts, ends | 1u << FACT_OPEN | 1u << FACT_CLOSE | 1u << FACT_EXEC |
-		 1u << FACT_EXIT);
+		 1u << FACT_EXIT | 1u << FACT_TLS);
+	RUNS("tls -a");
+	CHECK_EQ(line.options.view->facts, ends | 1u << FACT_TLS | 1u << FACT_PLAINTEXT);
 	RUNS("io -a");
 	CHECK_EQ(line.options.view->facts, ends | 1u << FACT_IO);
 	RUNS("net -a");
@@ -341,6 +343,33 @@ TEST(opts_colour)
 	REFUSED("-a --color=blue", "'blue'");
 }
 
+TEST(opts_tls)
+{
+	RUNS("-a");
+	CHECK_EQ(line.options.tls, KEYS_AUTO);
+	RUNS("-a --tls=births");
+	CHECK_EQ(line.options.tls, KEYS_BIRTHS);
+	RUNS("-a --tls off");
+	CHECK_EQ(line.options.tls, KEYS_OFF);
+	RUNS("tls -r x.gtap --tls=auto -o keylog=y");
+	CHECK_EQ(line.options.tls, KEYS_AUTO);
+	CHECK_STR(line.options.outputs[0].format, "keylog");
+	RUNS("-a -w keys.keylog");
+	CHECK_STR(line.options.outputs[0].format, "keylog");
+	REFUSED("-a --tls=memory", "'memory'");
+	REFUSED("-a --tls", "--tls needs KEYS");
+	REFUSED("-a --tls=", "''");
+	REFUSED("-a --tls=off -o keylog=keys", "key log 'keys'");
+	REFUSED("-a -o keylog --tls=off", "key log '-'");
+}
+
+/* No view shows a key, whatever else it shows. */
+TEST(opts_views_show_no_keys)
+{
+	for (const struct view *view = views; view->name; view++)
+		CHECK(!(view->facts & 1u << FACT_SECRET));
+}
+
 TEST(opts_nothing_given)
 {
 	CHECK_EQ(parse(&line, ""), OPTS_USAGE);
@@ -420,7 +449,7 @@ TEST(opts_manual_names_every_option_and_view)
 		if (count > 1 && !manual_names(manual, second))
 			test_fail(__FILE__, __LINE__, "the manual does not name %s", second);
 	}
-	CHECK_EQ(options, 20);
+	CHECK_EQ(options, 21);
 	for (const struct view *view = views; view->name; view++) {
 		char item[32];
 
@@ -464,6 +493,9 @@ TEST(opts_completion_for_bash)
 	CHECK(completes("io --no", "--no-follow\n"));
 	CHECK(completes("-o j", "json\n"));
 	CHECK(completes("-o g", "gtap\n"));
+	CHECK(completes("-o k", "keylog\n"));
+	CHECK(completes("--tls = b", "births\n"));
+	CHECK(completes("t", "trace tls\n"));
 	CHECK(completes("--color = al", "always\n"));
 	CHECK(completes("--color =", "auto always never\n"));
 	CHECK(completes("--completion = \"\"", "bash\n"));

@@ -1,33 +1,7 @@
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/socket.h>
 
-#include "out/out.h"
-#include "output_check.h"
-#include "test.h"
-
-#define S UINT64_C(1000000000)
-
-/* 2026-02-28T23:34:56.789012345Z, one hour east: the next day there. */
-static const struct out_options plain = { .clock_offset = 1772321696 * S, .zone_offset = 3600 };
-static const struct out_options hex = { .clock_offset = 1772321696 * S, .zone_offset = 3600, .hex = true };
-static const struct out_options colour = { .clock_offset = 1772321696 * S, .zone_offset = 3600, .colour = true };
-
-static struct conn conn(void)
-{
-	return (struct conn){
-		.number = 1, .fd = 5, .family = AF_INET, .transport = "tcp",
-		.local = TEXT("127.0.0.1:40000"), .remote = TEXT("127.0.0.1:8088")
-	};
-}
-
-static struct fact fact(enum fact_type type, const struct conn *conn)
-{
-	return (struct fact){
-		.type = type, .time = 789012345, .pid = 1234, .tid = 1235, .comm = "curl", .conn = conn
-	};
-}
+#include "out_facts.h"
 
 static struct fact io_fact(const struct conn *conn, const void *data, size_t len)
 {
@@ -39,37 +13,7 @@ static struct fact io_fact(const struct conn *conn, const void *data, size_t len
 	return io;
 }
 
-static const struct out_format *format(const char *name)
-{
-	const struct out_format *format = out_formats;
-
-	while (format->name && strcmp(format->name, name) != 0)
-		format++;
-	return format;
-}
-
-static void check_fact(const char *name, const struct out_options *options,
-		       const struct fact *fact, const char *wanted)
-{
-	struct buf out = { 0 };
-
-	format(name)->fact(&out, options, fact);
-	CHECK_TEXT(out, wanted);
-	if (strcmp(name, "json") == 0)
-		CHECK(check_json_line(out.data, out.len));
-	else
-		CHECK(check_terminal(out.data, out.len, options->colour));
-	if (getenv("SHOW"))
-		fwrite(out.data, 1, out.len, stderr);
-	buf_free(&out);
-}
-
-#define HEAD "{\"type\":\""
-#define WHO "\",\"time\":\"2026-02-28T23:34:56.789012345Z\",\"pid\":1234,\"tid\":1235,\"comm\":\"curl\""
-#define SIDES ",\"local\":\"127.0.0.1:40000\",\"remote\":\"127.0.0.1:8088\""
 #define IO HEAD "io" WHO ",\"conn\":\"c1\",\"fd\":5,\"op\":\"sendto\",\"dir\":\"out\""
-#define TCP SIDES ",\"transport\":\"tcp\"}\n"
-#define BEGIN "00:34:56.789012 curl[1234]            "
 #define SENDTO "127.0.0.1:40000 -> 127.0.0.1:8088  sendto  fd 5\n"
 
 #define GET "GET / HTTP/1.1\r\nHost: x\r\nCookie: a\\b\x1b[1m\r\n\r\n"
@@ -392,6 +336,28 @@ TEST(summary_of_nothing_lost_and_of_all)
 		      "\"captured\":0,\"gap_bytes\":1024,\"cut_bytes\":2048,\"lost_bytes\":12345,\"lost_events\":3,\"lost\":{\"data\":3,\"open\":1,"
 		      "\"close\":2,\"exit\":1,\"untracked\":5,\"nested\":6},\"evicted\":1,\"malformed\":2,\"connections\":1,"
 		      "\"processes\":0,\"seconds\":3725.000000001}\n");
+}
+
+TEST(summary_of_tls)
+{
+	struct fact_summary summary = {
+		.events = 9, .tls = { .handshakes = 1, .records = 7, .bytes = { 1, 1234 } }
+	};
+
+#define NINE "glasstap: 9 events, 0 connections, 0 processes, 0 bytes out, 0 in, 0 ns; "
+#define NINE_JSON HEAD "summary\",\"time\":\"2026-02-28T23:34:56.000000000Z\",\"events\":9,\"bytes_out\":0,\"bytes_in\":0," \
+	"\"captured\":0,\"gap_bytes\":0,\"lost_bytes\":0,\"lost_events\":0,\"lost\":{},\"evicted\":0,\"malformed\":0," \
+	"\"connections\":0,\"processes\":0,"
+	check_summary(&summary, NINE "nothing lost\nglasstap: TLS: 1 handshake, in the clear 1 byte out, 1,234 in\n",
+		      NINE_JSON "\"tls\":{\"handshakes\":1,\"records\":7,\"bytes_out\":1,\"bytes_in\":1234,\"missing_out\":0,"
+		      "\"missing_in\":0,\"failed\":0,\"unseen\":0,\"dropped\":0,\"evicted\":0},\"seconds\":0.000}\n");
+	summary.lost_secrets = 2;
+	summary.tls = (struct fact_tls_sums){ 3, 7, { 0, 5 }, { 100, 20 }, 1, 2, 4096, 5 };
+	check_summary(&summary, NINE "LOST: 2 keys of TLS\nglasstap: TLS: 3 handshakes, in the clear 0 bytes out, 5 in; "
+		      "2 connections not all in the clear, 120 bytes missing, 4,096 bytes of ciphertext without a key, "
+		      "1 record that failed its check, 5 connections forgotten for want of room\n",
+		      NINE_JSON "\"lost_secrets\":2,\"tls\":{\"handshakes\":3,\"records\":7,\"bytes_out\":0,\"bytes_in\":5,\"missing_out\":100,"
+		      "\"missing_in\":20,\"failed\":1,\"unseen\":2,\"dropped\":4096,\"evicted\":5},\"seconds\":0.000}\n");
 }
 
 TEST(durations)

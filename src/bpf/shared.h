@@ -84,7 +84,7 @@ struct notice {
 #define MAX_KNOWN 8192             /* programs and libraries that need no second look */
 /* The longest that a process waits for its probes. To read a program takes 1 to 5
  * ms, to place a probe 5 to 30: the kernel waits for a grace period of RCU. */
-#define HOLD_NS 100000000
+#define HOLD_NS 200000000
 #define NO_HOLD_NS 2000000000ULL   /* after one that waited in vain, none waits */
 
 #endif

@@ -33,7 +33,7 @@ struct {
 	__type(value, __u64);
 } mapped SEC(".maps");
 
-static __always_inline void file_identify(struct file_id *id, struct file *file)
+static __noinline int file_identify(struct file_id *id, struct file *file)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	__u64 seconds, nanoseconds;
@@ -56,6 +56,7 @@ static __always_inline void file_identify(struct file_id *id, struct file *file)
 		nanoseconds = BPF_CORE_READ(old, i_mtime.tv_nsec);
 	}
 	id->changed = seconds * 1000000000 + nanoseconds;
+	return 0;
 }
 
 /* ---- waiting --------------------------------------------------------------------- */
@@ -84,16 +85,17 @@ static int wait_step(__u32 i, struct wait *wait)
 	return 0;
 }
 
-static __always_inline void wait_for(struct task_struct *task, __u64 notice)
+static __noinline int wait_for(struct task_struct *task, __u64 notice)
 {
 	struct wait wait = { .notice = notice, .since = bpf_ktime_get_ns() };
 
 	if (!notice || wait.since < no_hold_until)
-		return;
+		return 0;
 	wait.touched = BPF_CORE_READ(task, mm, arg_start);
 	bpf_loop(1 << 22, wait_step, &wait, 0);
 	count(&holds, 1);
 	count(&held_ns, bpf_ktime_get_ns() - wait.since);
+	return 0;
 }
 
 /* ---- what is mapped ------------------------------------------------------------------ */
@@ -115,20 +117,17 @@ static __always_inline void list_unknown(struct task_struct *task, struct notice
 	__u32 count = 0;
 
 	bpf_iter_task_vma_new(&walk, task, 0);
-	while ((area = bpf_iter_task_vma_next(&walk))) {
+	while ((area = bpf_iter_task_vma_next(&walk)) && count < NOTICE_FILES) {
+		struct noticed *noticed = &notice->files[count];
 		struct file *file = area->vm_file;
-		struct file_id id;
 
 		if (!(area->vm_flags & VM_EXEC) || !file)
 			continue;
-		file_identify(&id, file);
-		if (bpf_map_lookup_elem(&known, &id))
+		file_identify(&noticed->id, file);
+		if (bpf_map_lookup_elem(&known, &noticed->id))
 			continue;
-		if (count >= NOTICE_FILES)
-			break;
-		notice->files[count].id = id;
-		notice->files[count].start = area->vm_start;
-		notice->files[count].end = area->vm_end;
+		noticed->start = area->vm_start;
+		noticed->end = area->vm_end;
 		count++;
 	}
 	bpf_iter_task_vma_destroy(&walk);
@@ -136,7 +135,7 @@ static __always_inline void list_unknown(struct task_struct *task, struct notice
 }
 
 /* Says what has to be looked at. Returns the number of the notice; 0: nothing has. */
-static __always_inline __u64 look(struct task_struct *task)
+static __noinline __u64 look(struct task_struct *task)
 {
 	struct notice *notice = bpf_ringbuf_reserve(&notices, sizeof(*notice), 0);
 	__u64 number;
@@ -213,16 +212,16 @@ static __always_inline void on_launch(struct task_struct *task)
 
 /* ---- a library: waits where the loader has the probe -------------------------------- */
 
-static __always_inline void on_load(struct task_struct *task)
+static __noinline int on_load(struct task_struct *task)
 {
 	__u64 code = BPF_CORE_READ(task, mm, exec_vm), *before;
 	__u32 tgid = task->tgid;
 
 	before = bpf_map_lookup_elem(&mapped, &tgid);
 	if (before && *before == code)
-		return;
+		return 0;
 	bpf_map_update_elem(&mapped, &tgid, &code, BPF_ANY);
-	wait_for(task, look(task));
+	return wait_for(task, look(task));
 }
 
 #endif

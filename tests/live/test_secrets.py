@@ -130,7 +130,7 @@ def go_secrets_of_running_programs(directory):
             process.say(version)
     tap.end()
     found = check_all(recording, [log, other], pids=[one.pid, two.pid])
-    equal(len(found), 2 * (5 + 16), "keys")
+    equal(len(found), 2 * (6 + 16), "keys")
 
 
 @test(timeout=120)

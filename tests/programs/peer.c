@@ -1,6 +1,6 @@
 /* peer: what gotls does, on OpenSSL, with the same command line (see gotls/main.go),
  * and with what Go cannot do: choose the suite of TLS 1.3, ask for new keys in
- * mid-stream, CCM, encrypt-then-MAC off. It ends when a connection fails.
+ * mid-stream, CCM, encrypt-then-MAC off, a hello that must be said twice. It ends when a connection fails.
  *
  *     peer server [options] SPEC...
  *     peer client [options] SPEC@PORT[xN]...
@@ -26,7 +26,7 @@
 
 struct options {
 	const char *certs, *name;
-	bool mutual, wait, fresh, new_keys, small;
+	bool mutual, wait, fresh, new_keys, small, retry;
 	int conns, requests, up, down;
 };
 
@@ -339,6 +339,9 @@ static SSL_CTX *make_context(const char *spec, bool server)
 		if (strncmp(dash + 1 + len, "+noetm", 6) == 0)
 			SSL_CTX_set_options(context, SSL_OP_NO_ENCRYPT_THEN_MAC);
 	}
+	/* Go's first guess is X25519, and it does not know X448: a HelloRetryRequest. */
+	if (options->retry && !SSL_CTX_set1_groups_list(context, server ? "P-384" : "X448:X25519"))
+		fail("groups");
 	snprintf(file, sizeof(file), "%s/ca.pem", options->certs);
 	if (!SSL_CTX_load_verify_locations(context, file, NULL))
 		fail(file);
@@ -487,7 +490,7 @@ int main(int argc, char **argv)
 		{ "certs", required_argument, NULL, 'c' }, { "name", required_argument, NULL, 'n' },
 		{ "mutual", no_argument, NULL, 'm' }, { "wait", no_argument, NULL, 'w' },
 		{ "fresh", no_argument, NULL, 'f' }, { "new-keys", no_argument, NULL, 'k' },
-		{ "small", no_argument, NULL, 's' }, { "conns", required_argument, NULL, 'C' },
+		{ "small", no_argument, NULL, 's' }, { "retry", no_argument, NULL, 'y' }, { "conns", required_argument, NULL, 'C' },
 		{ "requests", required_argument, NULL, 'r' }, { "up", required_argument, NULL, 'u' },
 		{ "down", required_argument, NULL, 'd' }, { NULL, 0, NULL, 0 },
 	};
@@ -509,6 +512,7 @@ int main(int argc, char **argv)
 		case 'f': given.fresh = true; break;
 		case 'k': given.new_keys = true; break;
 		case 's': given.small = true; break;
+		case 'y': given.retry = true; break;
 		case 'C': given.conns = atoi(optarg); break;
 		case 'r': given.requests = atoi(optarg); break;
 		case 'u': given.up = atoi(optarg); break;

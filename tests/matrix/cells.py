@@ -163,6 +163,10 @@ def ends_alone(attached):
     return False
 
 
+def ends_alone_now(attached):
+    return attached.process.poll() is not None
+
+
 def run_role(directory, binary, role, mode, way, specs=tuple(SPECS), times=TIMES, alone=False):
     """A program under glasstap in its role, the peer in the other. `alone`: without
     glasstap, to see that the programs themselves are right."""

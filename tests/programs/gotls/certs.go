@@ -32,7 +32,8 @@ func template(serial int64, name string) *x509.Certificate {
 	}
 }
 
-// write puts a certificate, signed by the authority, and its key into one file.
+// write puts a certificate, signed by the authority, and its key into one file; of the
+// authority itself only the certificate.
 func (a *authority) write(file string, cert *x509.Certificate, key crypto.Signer) ([]byte, error) {
 	parent, signer := a.cert, a.key
 	if parent == nil {
@@ -47,7 +48,9 @@ func (a *authority) write(file string, cert *x509.Certificate, key crypto.Signer
 		return nil, err
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
+	if !cert.IsCA {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
+	}
 	return der, ioutil.WriteFile(file, text, 0600)
 }
 

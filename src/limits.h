@@ -30,4 +30,14 @@
 /* Holes in streams that may still be filled: they last 20 ms. */
 #define MAX_HOLES 256
 
+/* A handshake message. A chain of certificates is the longest: Go takes 256 KiB,
+ * OpenSSL 100 KiB. */
+#define MAX_HANDSHAKE (256u << 10)
+
+/* Certificates of a chain: public ones have up to five. */
+#define MAX_CERTS 16
+
+/* Bytes of one: 2 KiB as a rule, some with hundreds of names have ten times that. */
+#define MAX_CERT (64u << 10)
+
 #endif

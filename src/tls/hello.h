@@ -88,6 +88,8 @@ int hello_resumed(const struct hello_client *client, const struct hello_server *
 struct hello_extensions {          /* EncryptedExtensions */
 	struct text alpn;
 	bool early_data;           /* accepted */
+	bool ech_refused;          /* it sends keys to try again with, so client->ech was not
+	                            * understood, or not meant (GREASE) */
 	uint16_t record_size_limit;
 	uint8_t max_fragment;
 };

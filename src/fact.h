@@ -112,10 +112,12 @@ struct fact_secret {
 	const char *via;           /* "births", "memory" */
 };
 
+#define CERT_TIME_UNKNOWN INT64_MIN
+
 struct fact_cert {
 	struct text subject, issuer; /* as one line: "CN=example.org, O=..." */
 	struct text san;           /* each name ends in NUL: "DNS:example.org", "IP:127.0.0.1" */
-	int64_t not_before, not_after; /* seconds since 1970 */
+	int64_t not_before, not_after; /* seconds since 1970, or CERT_TIME_UNKNOWN */
 	bool is_ca;
 };
 

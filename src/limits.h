@@ -40,4 +40,7 @@
 /* Bytes of one: 2 KiB as a rule, some with hundreds of names have ten times that. */
 #define MAX_CERT (64u << 10)
 
+/* Parts of a name in a certificate (CN, O, C...): real ones have up to ten. */
+#define MAX_NAME_PARTS 64
+
 #endif

@@ -5,18 +5,19 @@
 
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "fact.h"
 
 /* A chain, which owns what its facts point to. All zeros is an empty one. */
 struct cert_chain {
-	struct fact_cert *certs;   /* the sender's own first */
-	char **texts;
-	size_t count;
+	struct fact_cert *certs;   /* the sender's own first; as they come, `count` of them */
+	struct buf *texts;         /* the words of each */
+	size_t count, room;
 	size_t refused;            /* more than MAX_CERTS, or longer than MAX_CERT */
 };
 
-/* -EINVAL: this is no certificate, nothing is known of it, but it is in the chain
- * as one without words; -E2BIG: refused; -ENOMEM. */
+/* -EINVAL: nothing is known of it, but it has its place in the chain; -E2BIG: it
+ * was refused; -ENOMEM. */
 int cert_add(struct cert_chain *chain, struct text der);
 void cert_free(struct cert_chain *chain); /* and empty it */
 

@@ -373,7 +373,7 @@ static void read_extensions(struct window *list, struct fact_cert *cert, struct 
 			continue;
 		if (text_equal(oid, OID_CONSTRAINTS))
 			cert->is_ca = read_is_ca(value);
-		else if (text_equal(oid, OID_SAN) && !cert->san.len)
+		else if (text_equal(oid, OID_SAN))
 			add_san(text, value);
 	}
 }

@@ -36,13 +36,20 @@ bool hello_grease(uint16_t id)
 	return (id & 0x0f0f) == 0x0a0a && id >> 8 == (id & 0xff);
 }
 
+/* Behind what was read; where it did not fit, `list` stays, and is not empty. */
+static bool step(struct text *list, const struct window *window)
+{
+	if (!window->bad)
+		*list = (struct text){ (const char *)window->at, window->left };
+	return !window->bad;
+}
+
 bool hello_name(struct text *names, struct text *name)
 {
 	struct window window = window_of(*names);
 
 	*name = window_vector(&window, 1);
-	*names = (struct text){ (const char *)window.at, window.left };
-	return !window.bad;
+	return step(names, &window);
 }
 
 bool hello_id(struct text *ids, uint16_t *id)
@@ -50,8 +57,7 @@ bool hello_id(struct text *ids, uint16_t *id)
 	struct window window = window_of(*ids);
 
 	*id = (uint16_t)window_number(&window, 2);
-	*ids = (struct text){ (const char *)window.at, window.left };
-	return !window.bad;
+	return step(ids, &window);
 }
 
 bool hello_share(struct text *shares, uint16_t *group)
@@ -60,8 +66,7 @@ bool hello_share(struct text *shares, uint16_t *group)
 
 	*group = (uint16_t)window_number(&window, 2);
 	window_vector(&window, 2);
-	*shares = (struct text){ (const char *)window.at, window.left };
-	return !window.bad;
+	return step(shares, &window);
 }
 
 bool hello_identity(struct text *identities, struct text *identity)
@@ -70,8 +75,7 @@ bool hello_identity(struct text *identities, struct text *identity)
 
 	*identity = window_vector(&window, 2);
 	window_take(&window, 4); /* its age, masked */
-	*identities = (struct text){ (const char *)window.at, window.left };
-	return !window.bad;
+	return step(identities, &window);
 }
 
 static bool has_id(struct text ids, uint16_t wanted)

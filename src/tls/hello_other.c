@@ -95,7 +95,8 @@ bool hello_certificate_next(struct hello_certificates *certificates, struct text
 	struct window list = window_of(certificates->list);
 
 	*der = read_certificate(&list, certificates->tls13);
-	certificates->list = (struct text){ (const char *)list.at, list.left };
+	if (!list.bad)
+		certificates->list = (struct text){ (const char *)list.at, list.left };
 	return !list.bad;
 }
 

@@ -5,90 +5,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "base/base64.h"
-#include "base/escape.h"
-
-#define SECOND 1000000000u
-
-/* A day's number since 1970-01-01 as year, month, day, in the Gregorian
- * calendar: counted from 0000-03-01, so that a leap day ends a year. (Method:
- * H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".) */
-static char *put_date(char *to, uint32_t day)
-{
-	uint32_t since = day + 719468, era = since / 146097, of_era = since % 146097;
-	uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
-	uint32_t month = (5 * of_year + 2) / 153; /* from March */
-
-	to = out_digits(to, era * 400 + year + (month >= 10), 4);
-	*to++ = '-';
-	to = out_digits(to, month < 10 ? month + 3 : month - 9, 2);
-	*to++ = '-';
-	return out_digits(to, of_year - (153 * month + 2) / 5 + 1, 2);
-}
-
-/* RFC 3339. 64 bits of nanoseconds end in 2554: four digits are enough. */
-static void add_time(struct buf *out, uint64_t time)
-{
-	uint64_t second = time / SECOND;
-	char *to = buf_reserve(out, 30), *from = to;
-
-	if (!to)
-		return;
-	to = put_date(to, (uint32_t)(second / 86400));
-	*to++ = 'T';
-	to = out_time_of_day(to, (uint32_t)(second % 86400));
-	*to++ = '.';
-	to = out_digits(to, time % SECOND, 9);
-	*to++ = 'Z';
-	out->len += (size_t)(to - from);
-}
-
-/* `key` is the whole `,"name":`. */
-#define add_uint_member(out, key, value) (buf_literal(out, key), buf_uint(out, value))
-
-/* A string of ours: nothing in it needs an escape. */
-#define add_word_member(out, key, word)                                        \
-	(buf_literal(out, key "\""), buf_string(out, word), buf_char(out, '"'))
-
-static void add_quoted(struct buf *out, struct text bytes, bool valid)
-{
-	buf_char(out, '"');
-	if (valid)
-		escape_json(out, bytes);
-	else
-		base64(out, bytes);
-	buf_char(out, '"');
-}
-
-/* `key` or `key_base64`, as the bytes need. */
-#define add_bytes_member(out, key, bytes) add_bytes(out, TEXT(",\"" key), bytes)
-
-static inline void add_bytes(struct buf *out, struct text key, struct text bytes)
-{
-	bool valid = utf8_valid(bytes);
-
-	buf_text(out, key);
-	buf_text(out, valid ? TEXT("\":") : TEXT("_base64\":"));
-	add_quoted(out, bytes, valid);
-}
-
-/* Exactly `ns`, in units of 10^digits ns: no less than 3 decimals. */
-static void add_decimal(struct buf *out, uint64_t ns, int digits)
-{
-	uint64_t unit = digits == 6 ? 1000000 : SECOND;
-	char decimals[9];
-
-	buf_uint(out, ns / unit);
-	buf_char(out, '.');
-	out_digits(decimals, ns % unit, digits);
-	while (digits > 3 && decimals[digits - 1] == '0')
-		digits--;
-	buf_add(out, decimals, (size_t)digits);
-}
-
-#define add_ms_member(out, key, ns)                                            \
-	((ns) < 0 ? (void)0 : (buf_literal(out, key), add_decimal(out, (uint64_t)(ns), 6)))
+#include "out/json_parts.h"
 
 static void add_error(struct buf *out, uint32_t error)
 {
@@ -112,52 +29,21 @@ static void add_failure(struct buf *out, uint32_t error)
 		add_error(out, error);
 }
 
-static void add_conn(struct buf *out, const struct conn *conn)
-{
-	if (!conn)
-		return;
-	buf_literal(out, ",\"conn\":\"c");
-	buf_uint(out, conn->number);
-	buf_char(out, '"');
-}
-
 static void add_fd(struct buf *out, int fd)
 {
 	if (fd >= 0)
 		add_uint_member(out, ",\"fd\":", (uint64_t)fd);
 }
 
-static void add_dir(struct buf *out, uint8_t dir)
-{
-	buf_text(out, dir == DIR_OUT ? TEXT(",\"dir\":\"out\"") : TEXT(",\"dir\":\"in\""));
-}
-
-static void add_transport(struct buf *out, const struct conn *conn)
-{
-	if (conn && conn->transport)
-		add_word_member(out, ",\"transport\":", conn->transport);
-}
-
-/* `peer`: the other side of this one datagram, if it has a length. */
-static void add_sides(struct buf *out, const struct conn *conn, struct text peer)
-{
-	if (conn && conn->local.len)
-		add_bytes_member(out, "local", conn->local);
-	if (peer.len)
-		add_bytes_member(out, "remote", peer);
-	else if (conn && conn->remote.len)
-		add_bytes_member(out, "remote", conn->remote);
-}
-
 static void add_io(struct buf *out, const struct fact *fact)
 {
 	const struct fact_io *io = &fact->io;
 
-	add_conn(out, fact->conn);
+	json_conn(out, fact->conn);
 	add_fd(out, io->fd);
 	if (io->op)
 		add_word_member(out, ",\"op\":", io->op);
-	add_dir(out, io->dir);
+	json_dir(out, io->dir);
 	add_uint_member(out, ",\"offset\":", io->offset);
 	add_uint_member(out, ",\"len\":", io->len);
 	if (io->data.len || !io->len)
@@ -170,19 +56,19 @@ static void add_io(struct buf *out, const struct fact *fact)
 		add_uint_member(out, ",\"call_len\":", io->moved);
 		add_uint_member(out, ",\"call_offset\":", io->done);
 	}
-	add_sides(out, fact->conn, io->peer);
-	add_transport(out, fact->conn);
+	json_sides(out, fact->conn, io->peer);
+	json_transport(out, fact->conn);
 }
 
 static void add_open(struct buf *out, const struct fact *fact)
 {
 	const struct conn *conn = fact->conn;
 
-	add_conn(out, conn);
+	json_conn(out, conn);
 	if (fact->open.kind)
 		add_word_member(out, ",\"kind\":", fact->open.kind);
-	add_transport(out, conn);
-	add_sides(out, conn, TEXT(""));
+	json_transport(out, conn);
+	json_sides(out, conn, TEXT(""));
 	if (conn)
 		add_fd(out, conn->fd);
 	add_ms_member(out, ",\"latency_ms\":", fact->open.latency);
@@ -201,36 +87,15 @@ static void add_close(struct buf *out, const struct fact *fact)
 {
 	const struct fact_close *close = &fact->close;
 
-	add_conn(out, fact->conn);
+	json_conn(out, fact->conn);
 	add_uint_member(out, ",\"bytes_out\":", close->bytes[DIR_OUT]);
 	add_uint_member(out, ",\"bytes_in\":", close->bytes[DIR_IN]);
 	add_ms_member(out, ",\"duration_ms\":", close->duration);
 	if (close->reason)
 		add_word_member(out, ",\"reason\":", close->reason);
-	add_sides(out, fact->conn, TEXT(""));
-	add_transport(out, fact->conn);
+	json_sides(out, fact->conn, TEXT(""));
+	json_transport(out, fact->conn);
 	add_error(out, close->error);
-}
-
-/* One argument that is not valid makes them all base64: a NUL between two ends
- * any character, so they can be judged at once. */
-static void add_argv(struct buf *out, struct text argv)
-{
-	bool valid = utf8_valid(argv);
-
-	buf_text(out, valid ? TEXT(",\"argv\":[") : TEXT(",\"argv_base64\":["));
-	while (argv.len) {
-		const char *nul = memchr(argv.data, '\0', argv.len);
-		size_t len = nul ? (size_t)(nul - argv.data) : argv.len;
-		size_t step = nul ? len + 1 : len;
-
-		add_quoted(out, (struct text){ argv.data, len }, valid);
-		argv.data += step;
-		argv.len -= step;
-		if (argv.len)
-			buf_char(out, ',');
-	}
-	buf_char(out, ']');
 }
 
 static void add_exec(struct buf *out, const struct fact *fact)
@@ -245,7 +110,7 @@ static void add_exec(struct buf *out, const struct fact *fact)
 	if (exec->filename.len)
 		add_bytes_member(out, "filename", exec->filename);
 	if (exec->argv.len)
-		add_argv(out, exec->argv);
+		json_list(out, "argv", exec->argv);
 	if (exec->argv.len < exec->argv_len)
 		buf_literal(out, ",\"truncated\":true");
 }
@@ -271,9 +136,9 @@ static void add_loss(struct buf *out, const struct fact *fact)
 {
 	const struct fact_loss *loss = &fact->loss;
 
-	add_conn(out, fact->conn);
+	json_conn(out, fact->conn);
 	if (loss->has_dir) {
-		add_dir(out, loss->dir);
+		json_dir(out, loss->dir);
 		add_uint_member(out, ",\"offset\":", loss->offset);
 	}
 	add_uint_member(out, ",\"bytes\":", loss->bytes);
@@ -316,13 +181,7 @@ static void add_summary(struct buf *out, const struct fact *fact)
 	add_uint_member(out, ",\"connections\":", summary->conns);
 	add_uint_member(out, ",\"processes\":", summary->processes);
 	buf_literal(out, ",\"seconds\":");
-	add_decimal(out, summary->duration, 9);
-}
-
-static void add_nothing(struct buf *out, const struct fact *fact)
-{
-	(void)out;
-	(void)fact;
+	json_decimal(out, summary->duration, 9);
 }
 
 static const struct {
@@ -336,17 +195,19 @@ static const struct {
 	[FACT_EXIT] = { "exit", add_exit },
 	[FACT_LOSS] = { "loss", add_loss },
 	[FACT_SUMMARY] = { "summary", add_summary },
-	[FACT_SECRET] = { "secret", add_nothing },
-	[FACT_TLS] = { "tls", add_nothing },
-	[FACT_PLAINTEXT] = { "plaintext", add_nothing },
+	[FACT_SECRET] = { NULL, NULL }, /* goes nowhere but into a key log */
+	[FACT_TLS] = { "tls", json_tls },
+	[FACT_PLAINTEXT] = { "plaintext", json_plaintext },
 };
 _Static_assert(FACT_TYPES == FACT_PLAINTEXT + 1, "a writer for each");
 
 void json_fact(struct buf *out, const struct out_options *options, const struct fact *fact)
 {
+	if (!types[fact->type].add)
+		return;
 	add_word_member(out, "{\"type\":", types[fact->type].name);
 	buf_literal(out, ",\"time\":\"");
-	add_time(out, fact->time + options->clock_offset);
+	json_time(out, fact->time + options->clock_offset);
 	buf_char(out, '"');
 	if (fact->pid)
 		add_uint_member(out, ",\"pid\":", fact->pid);

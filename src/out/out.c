@@ -7,9 +7,10 @@
 #include <signal.h>
 
 const struct out_format out_formats[] = {
-	{ "text", text_fact },
-	{ "json", json_fact },
-	{ NULL, NULL }
+	{ .name = "text", .fact = text_fact },
+	{ .name = "json", .fact = json_fact },
+	{ .name = "keylog", .fact = keylog_fact, .facts = 1u << FACT_SECRET, .secret = true },
+	{ 0 }
 };
 
 const char *const out_lost_names[LOST_KINDS] = {
@@ -26,6 +27,34 @@ char *out_digits(char *to, uint64_t value, int count)
 		value /= 10;
 	}
 	return to + count;
+}
+
+/* In the Gregorian calendar, counted from 0000-03-01, so that a leap day ends a
+ * year; an era of 400 years more keeps what comes before it positive. (Method:
+ * H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".) */
+char *out_date(char *to, int64_t day)
+{
+	uint32_t since = (uint32_t)(day + 719468 + 146097), era = since / 146097;
+	uint32_t of_era = since % 146097;
+	uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	uint32_t month = (5 * of_year + 2) / 153; /* from March */
+
+	to = out_digits(to, era * 400 + year + (month >= 10) - 400, 4);
+	*to++ = '-';
+	to = out_digits(to, month < 10 ? month + 3 : month - 9, 2);
+	*to++ = '-';
+	return out_digits(to, of_year - (153 * month + 2) / 5 + 1, 2);
+}
+
+bool out_has_date(int64_t second)
+{
+	return second >= -62167219200 && second < 253402300800; /* 0000-01-01 to 9999-12-31 */
+}
+
+int64_t out_day(int64_t second)
+{
+	return second / 86400 - (second % 86400 < 0);
 }
 
 char *out_time_of_day(char *to, uint32_t second)

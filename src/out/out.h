@@ -12,13 +12,17 @@ struct out_options {
 	uint64_t clock_offset;     /* realtime - boottime, ns: fact.time + this is UTC since 1970 */
 	int64_t zone_offset;       /* seconds east of UTC, for text */
 	bool colour, hex;
+	int verbose;
 };
 
 /* One writer a format; `out_formats` is the table, ended by a NULL name. Text
  * has nothing for FACT_SUMMARY: see out_summary. */
 struct out_format {
-	const char *name;          /* "text", "json" */
+	const char *name;          /* "text", "json", "keylog" */
 	void (*fact)(struct buf *out, const struct out_options *options, const struct fact *fact);
+	unsigned facts;            /* those that it is for, whatever the view shows; 0: the view's */
+	bool secret;               /* holds keys: its file is its owner's alone, and is written
+	                            * to at once, for who decrypts along */
 };
 extern const struct out_format out_formats[];
 
@@ -28,12 +32,19 @@ void out_summary(struct buf *out, const struct out_options *options,
 
 /* For the formats. */
 void json_fact(struct buf *out, const struct out_options *options, const struct fact *fact);
+void keylog_fact(struct buf *out, const struct out_options *options, const struct fact *fact);
 void text_fact(struct buf *out, const struct out_options *options, const struct fact *fact);
 
 extern const char *const out_lost_names[LOST_KINDS];
 
 char *out_digits(char *to, uint64_t value, int count);         /* exactly so many; returns the end */
 char *out_time_of_day(char *to, uint32_t second);              /* 12:34:56 */
+
+/* 2026-01-31, of a day since 1970-01-01, in the years 0 to 9999. Whether a second
+ * is in those. */
+char *out_date(char *to, int64_t day);
+bool out_has_date(int64_t second);
+int64_t out_day(int64_t second);                               /* also before 1970 */
 void out_error(struct buf *out, uint32_t error);               /* "connection refused" */
 #define OUT_UNANSWERED "closed before it was answered"         /* a connect's ECANCELED */
 const char *out_error_name(uint32_t error);                    /* "ECONNREFUSED"; NULL unknown */

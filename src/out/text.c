@@ -9,76 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/escape.h"
-
-#define WHO_COLUMNS 22         /* comm[pid] */
-#define CONN_COLUMNS 6
-#define VERB_COLUMNS 10
-#define SIZE_COLUMNS 9
-#define HEX_BYTES 16
-#define DAY 86400
-
-/* Fills the column that began at `start`, with at least one space behind. Codes
- * of colour must not stand in it. */
-static void pad(struct buf *out, size_t start, size_t width)
-{
-	size_t used = 0;
-
-	for (size_t i = start; i < out->len; i++)
-		used += (out->data[i] & 0xc0) != 0x80;
-	buf_fill(out, ' ', used < width ? width - used : 1);
-}
-
-static void add_clock(struct buf *out, const struct out_options *options, uint64_t time)
-{
-	uint64_t utc = time + options->clock_offset;
-	int64_t second = ((int64_t)(utc / 1000000000) + options->zone_offset % DAY) % DAY;
-	char clock[16], *to = out_time_of_day(clock, (uint32_t)(second < 0 ? second + DAY : second));
-
-	*to++ = '.';
-	to = out_digits(to, utc % 1000000000 / 1000, 6);
-	out_style(out, options, STYLE_DIM);
-	buf_add(out, clock, (size_t)(to - clock));
-	out_style_end(out, options, STYLE_DIM);
-	buf_char(out, ' ');
-}
-
-static void add_who(struct buf *out, const struct fact *fact)
-{
-	size_t start = out->len;
-
-	if (fact->comm)
-		escape_text(out, text_of(fact->comm));
-	if (fact->pid) {
-		buf_char(out, '[');
-		buf_uint(out, fact->pid);
-		buf_char(out, ']');
-	} else if (out->len == start) {
-		buf_char(out, '-');
-	}
-	pad(out, start, WHO_COLUMNS);
-}
-
-/* The columns that every line has: when, who, on what, what. */
-static void begin(struct buf *out, const struct out_options *options, const struct fact *fact,
-		  const char *verb, enum style style)
-{
-	size_t start;
-
-	add_clock(out, options, fact->time);
-	add_who(out, fact);
-	start = out->len;
-	if (fact->conn) {
-		buf_char(out, 'c');
-		buf_uint(out, fact->conn->number);
-	} else {
-		buf_char(out, '-');
-	}
-	pad(out, start, CONN_COLUMNS);
-	out_style(out, options, style);
-	buf_string(out, verb);
-	out_style_end(out, options, style);
-	buf_fill(out, ' ', strlen(verb) < VERB_COLUMNS ? VERB_COLUMNS - strlen(verb) : 1);
-}
+#include "out/text_parts.h"
 
 static void add_fd(struct buf *out, int fd)
 {
@@ -88,94 +19,13 @@ static void add_fd(struct buf *out, int fd)
 	buf_uint(out, (uint64_t)fd);
 }
 
-/* Transport and the two sides. `peer`, if it has a length, is the other one. */
-static void add_sides(struct buf *out, const struct conn *conn, const char *arrow, struct text peer)
-{
-	struct text local = conn ? conn->local : TEXT("");
-	struct text remote = peer.len || !conn ? peer : conn->remote;
-
-	if (conn && conn->transport) {
-		buf_string(out, conn->transport);
-		if (local.len || remote.len)
-			buf_char(out, ' ');
-	}
-	escape_text(out, local);
-	if (!remote.len)
-		return;
-	if (local.len)
-		buf_char(out, ' ');
-	buf_string(out, arrow);
-	buf_char(out, ' ');
-	escape_text(out, remote);
-}
-
-static char *put_hex(char *to, uint64_t value, int digits)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	for (int i = digits - 1; i >= 0; i--) {
-		to[i] = hex[value & 15];
-		value >>= 4;
-	}
-	return to + digits;
-}
-
-static void add_hex_line(struct buf *out, size_t offset, const unsigned char *bytes, size_t len)
-{
-	char line[sizeof(ESCAPE_INDENT) + 10 + HEX_BYTES / 2 * 5 + 1 + HEX_BYTES + 1], *to = line;
-
-	memset(line, ' ', sizeof(line));
-	to = put_hex(to + sizeof(ESCAPE_INDENT) - 1, offset, 8);
-	*to++ = ':';
-	for (size_t i = 0; i < HEX_BYTES; i++) {
-		to += i % 2 == 0;
-		if (i < len)
-			put_hex(to, bytes[i], 2);
-		to += 2;
-	}
-	to += 2;
-	for (size_t i = 0; i < len; i++)
-		*to++ = (char)(bytes[i] >= 0x20 && bytes[i] < 0x7f ? bytes[i] : '.');
-	*to++ = '\n';
-	buf_add(out, line, (size_t)(to - line));
-}
-
-static void add_hex(struct buf *out, struct text data)
-{
-	for (size_t at = 0; at < data.len; at += HEX_BYTES)
-		add_hex_line(out, at, (const unsigned char *)data.data + at,
-			     data.len - at < HEX_BYTES ? data.len - at : HEX_BYTES);
-}
-
-static void add_gap(struct buf *out, const struct out_options *options, const struct fact_io *io)
-{
-	if (io->data.len >= io->len)
-		return;
-	out_style(out, options, STYLE_YELLOW);
-	buf_literal(out, "  ... ");
-	buf_uint_grouped(out, io->len - io->data.len);
-	if (io->data.len) {
-		buf_literal(out, " of ");
-		buf_uint_grouped(out, io->len);
-	}
-	buf_literal(out, " bytes not shown");
-	if (io->gap && strcmp(io->gap, "cut") == 0) {
-		buf_literal(out, " (-s)");
-	} else if (io->gap) {
-		buf_literal(out, ": ");
-		buf_string(out, io->gap);
-	}
-	out_style_end(out, options, STYLE_YELLOW);
-	buf_char(out, '\n');
-}
-
 static void add_io(struct buf *out, const struct out_options *options, const struct fact *fact)
 {
 	const struct fact_io *io = &fact->io;
 	bool outward = io->dir == DIR_OUT;
 	size_t start;
 
-	begin(out, options, fact, outward ? "out" : "in", outward ? STYLE_CYAN : STYLE_GREEN);
+	text_begin(out, options, fact, outward ? "out" : "in", outward ? STYLE_CYAN : STYLE_GREEN);
 	start = out->len;
 	buf_uint_grouped(out, io->len);
 	if (io->done || io->moved != io->len) {
@@ -186,8 +36,8 @@ static void add_io(struct buf *out, const struct out_options *options, const str
 		buf_char(out, ')');
 	}
 	if (fact->conn || io->peer.len)
-		pad(out, start, SIZE_COLUMNS);
-	add_sides(out, fact->conn, outward ? "->" : "<-", io->peer);
+		text_pad(out, start, SIZE_COLUMNS);
+	text_sides(out, fact->conn, outward ? "->" : "<-", io->peer);
 	out_style(out, options, STYLE_DIM);
 	if (io->op) {
 		buf_literal(out, "  ");
@@ -196,11 +46,8 @@ static void add_io(struct buf *out, const struct out_options *options, const str
 	add_fd(out, io->fd);
 	out_style_end(out, options, STYLE_DIM);
 	buf_char(out, '\n');
-	if (options->hex)
-		add_hex(out, io->data);
-	else
-		escape_lines(out, io->data);
-	add_gap(out, options, io);
+	text_data(out, options, io->data);
+	text_gap(out, options, io->data.len, io->len, io->gap);
 }
 
 /* Who called whom is known of these two only. */
@@ -233,7 +80,7 @@ static void add_ends(struct buf *out, const struct conn *conn, const char *arrow
 		named.remote = name_or_inode(conn->remote, conn->peer_inode, remote);
 		conn = &named;
 	}
-	add_sides(out, conn, arrow, TEXT(""));
+	text_sides(out, conn, arrow, TEXT(""));
 }
 
 /* Of one that was there before, which of the program's it is. */
@@ -247,7 +94,7 @@ static void add_open(struct buf *out, const struct out_options *options, const s
 	const struct fact_open *open = &fact->open;
 	const struct conn *conn = fact->conn;
 
-	begin(out, options, fact, open->kind ? open->kind : "open", open->error ? STYLE_RED : STYLE_PLAIN);
+	text_begin(out, options, fact, open->kind ? open->kind : "open", open->error ? STYLE_RED : STYLE_PLAIN);
 	add_ends(out, conn, open_arrow(open->kind));
 	if (conn && conn->peer_pid) {
 		buf_literal(out, "  peer pid ");
@@ -280,7 +127,7 @@ static void add_close(struct buf *out, const struct out_options *options, const 
 {
 	const struct fact_close *close = &fact->close;
 
-	begin(out, options, fact, "close", close->error ? STYLE_RED : STYLE_PLAIN);
+	text_begin(out, options, fact, "close", close->error ? STYLE_RED : STYLE_PLAIN);
 	buf_literal(out, "out ");
 	buf_uint_grouped(out, close->bytes[DIR_OUT]);
 	buf_literal(out, "  in ");
@@ -361,7 +208,7 @@ static void add_exec(struct buf *out, const struct out_options *options, const s
 {
 	const struct fact_exec *exec = &fact->exec;
 
-	begin(out, options, fact, "exec", STYLE_PLAIN);
+	text_begin(out, options, fact, "exec", STYLE_PLAIN);
 	out_style(out, options, STYLE_DIM);
 	if (exec->ppid) {
 		buf_literal(out, "ppid ");
@@ -396,7 +243,7 @@ static void add_exit(struct buf *out, const struct out_options *options, const s
 {
 	const struct fact_exit *exit = &fact->exit;
 
-	begin(out, options, fact, "exit", exit->signal ? STYLE_RED : STYLE_PLAIN);
+	text_begin(out, options, fact, "exit", exit->signal ? STYLE_RED : STYLE_PLAIN);
 	if (exit->signal) {
 		out_style(out, options, STYLE_RED);
 		buf_literal(out, "killed by ");
@@ -418,7 +265,7 @@ static void add_loss(struct buf *out, const struct out_options *options, const s
 {
 	const struct fact_loss *loss = &fact->loss;
 
-	begin(out, options, fact, "LOST", STYLE_RED);
+	text_begin(out, options, fact, "LOST", STYLE_RED);
 	out_style(out, options, STYLE_RED);
 	if (loss->bytes) {
 		out_count(out, loss->bytes, "byte", "bytes");
@@ -453,8 +300,8 @@ static void (*const writers[FACT_TYPES])(struct buf *, const struct out_options 
 					 const struct fact *) = {
 	[FACT_IO] = add_io, [FACT_OPEN] = add_open, [FACT_CLOSE] = add_close,
 	[FACT_EXEC] = add_exec, [FACT_EXIT] = add_exit, [FACT_LOSS] = add_loss,
-	[FACT_SUMMARY] = add_nothing, [FACT_SECRET] = add_nothing, [FACT_TLS] = add_nothing,
-	[FACT_PLAINTEXT] = add_nothing
+	[FACT_SUMMARY] = add_nothing, [FACT_SECRET] = add_nothing, [FACT_TLS] = text_tls,
+	[FACT_PLAINTEXT] = text_plaintext
 };
 _Static_assert(FACT_TYPES == FACT_PLAINTEXT + 1, "a writer for each");
 

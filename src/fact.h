@@ -2,7 +2,8 @@
  * events, tls and later stages pass them on and add their own, out shows them.
  *
  * A fact and all that it points to is borrowed: valid until the callback
- * returns. */
+ * returns; but a `const char *` that is a word of ours (gap, where, via, kind...)
+ * is of a table and stays. */
 #ifndef GLASSTAP_FACT_H
 #define GLASSTAP_FACT_H
 
@@ -103,6 +104,15 @@ struct fact_summary {
 	uint64_t malformed;        /* events that made no sense */
 	uint64_t conns, processes; /* seen */
 	uint64_t duration;         /* ns */
+	struct fact_tls_sums {
+		uint64_t handshakes, records; /* records: opened */
+		uint64_t bytes[2];         /* of plaintext, by direction: shown */
+		uint64_t missing[2];       /* and shown as missing */
+		uint64_t failed;           /* records whose tag was wrong */
+		uint64_t unseen;           /* connections of which not all could be opened */
+		uint64_t dropped;          /* bytes of ciphertext for which no key came */
+		uint64_t evicted;          /* connections forgotten for want of room */
+	} tls;
 };
 
 struct fact_secret {

@@ -42,12 +42,13 @@
 
 /* Parts of a name in a certificate (CN, O, C...): real ones have up to ten. */
 #define MAX_NAME_PARTS 64
+
 /* TLS connections at once. One whose handshake is over takes 4 KiB, most of it
  * libcrypto's. The one not used for longest goes first. */
 #define MAX_TLS 16384
 
-/* Ciphertext that waits for its key, of one direction: keys come within
- * milliseconds, and no connection moves more than 4 GB/s. And of all together. */
+/* Ciphertext that waits for its key, of one direction: a key comes within a
+ * millisecond of what it opens, which is 4 MiB at 4 GB/s. And of all together. */
 #define MAX_HELD (4u << 20)
 #define MAX_HELD_TOTAL (64u << 20)
 

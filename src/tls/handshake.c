@@ -46,6 +46,7 @@ static void begin_again(struct session *session)
 	handshake_free(session->handshake);
 	session->handshake = NULL;
 	session->told = false;
+	session->again = true;
 	session->has_server = session->has_master = session->early_accepted = false;
 	session->resumed = -1;
 	session->dirs[0].finished = session->dirs[1].finished = false;
@@ -103,11 +104,13 @@ static void begin_tls13(struct session *session, int dir)
 
 static void on_server(struct session *session, int dir, const struct hello_message *message)
 {
-	struct handshake *handshake = handshake_of(session);
+	struct handshake *handshake;
 	struct hello_server server;
 
-	if (is_client(session, dir) || session->has_server || !handshake ||
-	    hello_server(message->body, &server))
+	if (is_client(session, dir) || session->has_server || hello_server(message->body, &server))
+		return;
+	handshake = handshake_of(session);
+	if (!handshake)
 		return;
 	session->client_known = true;
 	session->client = (uint8_t)!dir;
@@ -122,7 +125,8 @@ static void on_server(struct session *session, int dir, const struct hello_messa
 	session->cipher = server.cipher;
 	session->has_server = true;
 	session->hellos.suite = suite_find(server.cipher);
-	if (session->hellos.suite && session->hellos.suite->tls13 != is_tls13(session))
+	if (session->hellos.suite && (session->hellos.suite->tls13 != is_tls13(session) ||
+				      server.version < TLS_1_0))
 		session->hellos.suite = NULL;
 	session->hellos.version = server.version;
 	session->hellos.encrypt_then_mac = server.encrypt_then_mac;

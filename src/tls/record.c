@@ -125,14 +125,14 @@ void record_key_free(struct record_key *key)
 	free(key);
 }
 
-int record_open(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
+int record_decrypt(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
 		uint8_t *room, struct record_opened *opened)
 {
 	if (len < RECORD_HEAD || len > RECORD_HEAD + RECORD_MAX)
 		return -EBADMSG;
 	if (key->kind->mode == MODE_CBC)
-		return record_open_cbc(key, sequence, record, len, room, opened);
-	return record_open_aead(key, sequence, record, len, room, opened);
+		return record_decrypt_cbc(key, sequence, record, len, room, opened);
+	return record_decrypt_aead(key, sequence, record, len, room, opened);
 }
 
 bool record_is_chained(const struct record_key *key)

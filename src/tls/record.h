@@ -39,7 +39,7 @@ void record_key_free(struct record_key *key);
 
 /* Opens a whole record, head and all, into `room` of RECORD_ROOM bytes. 0, or
  * -EBADMSG: the key or the sequence number is not this record's. */
-int record_open(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
+int record_decrypt(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
 		uint8_t *room, struct record_opened *opened);
 
 /* Opens a record of which the sequence number is not known: at least `from` and

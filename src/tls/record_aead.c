@@ -103,7 +103,7 @@ static uint64_t number_of(const uint8_t from[8])
 	return number;
 }
 
-int record_open_aead(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
+int record_decrypt_aead(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
 		     uint8_t *room, struct record_opened *opened)
 {
 	struct parts parts;
@@ -178,7 +178,7 @@ static bool fits(struct record_key *key, struct record_search *search, uint64_t 
 		 const uint8_t *record, size_t len, uint8_t *room, struct record_opened *opened)
 {
 	if (sequence < search->from || sequence >= search->to ||
-	    record_open(key, sequence, record, len, room, opened))
+	    record_decrypt(key, sequence, record, len, room, opened))
 		return false;
 	search->found = sequence;
 	return true;

@@ -47,7 +47,7 @@ static int unpad(const uint8_t *data, size_t *len)
 	return 0;
 }
 
-int record_open_cbc(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
+int record_decrypt_cbc(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
 		    uint8_t *room, struct record_opened *opened)
 {
 	size_t mac = suite_hash_len(key->suite->mac), iv = key->chained ? 0 : key->kind->block;

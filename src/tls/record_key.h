@@ -29,9 +29,9 @@ static inline void record_number(uint8_t to[8], uint64_t number)
 		to[i] = (uint8_t)(number >> (56 - 8 * i));
 }
 
-int record_open_aead(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
+int record_decrypt_aead(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
 		     uint8_t *room, struct record_opened *opened);
-int record_open_cbc(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
+int record_decrypt_cbc(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
 		    uint8_t *room, struct record_opened *opened);
 
 /* The additional data of a record whose content is `len` bytes. Its length. */

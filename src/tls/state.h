@@ -76,12 +76,14 @@ struct session {
 	bool client_known;
 	uint8_t client;            /* direction */
 	bool closed;
+	bool mistaken;             /* it did not begin with a hello after all */
+	bool joined;               /* it was up when it was seen first */
 	bool deaf;                 /* nothing is kept any more, unless a key comes */
+	bool blind;                /* a server hello that was not seen will not come */
 	bool told;                 /* the handshake */
 	bool told_unseen;
-	bool has_data;             /* application data, as far as one can see from outside */
+	bool again;                /* renegotiated */
 	bool not_tls;              /* the client's hello was answered with something else */
-	const char *trouble;       /* why nothing can be opened */
 
 	uint16_t version, cipher;  /* 0 unknown */
 	struct record_hellos hellos; /* of the last handshake; suite NULL: not known here */
@@ -94,6 +96,7 @@ struct session {
 	uint8_t master[MASTER_LEN];
 	const char *via;
 	uint64_t wait_since;
+	size_t held;               /* its part of tls->held */
 	struct handshake *handshake; /* NULL: told */
 	struct half dirs[2];
 };
@@ -130,16 +133,22 @@ static inline bool is_tls13(const struct session *session)
 	return session->version == TLS_1_3;
 }
 
+/* Sessions whose client random begins like this one. */
+static inline struct list *session_bucket(struct tls *tls, const uint8_t *random)
+{
+	return &tls->by_random[(random[0] | random[1] << 8) % RANDOM_BUCKETS];
+}
+
 /* session.c */
 struct session *session_new(const struct conn *conn);
+void session_refresh(struct session *session, const struct conn *conn);
 void session_free(struct tls *tls, struct session *session);
 /* Takes all the records that can be taken. */
 void session_pump(struct tls *tls, struct session *session);
 /* Nothing more comes, or no more is waited for: tells what is left to tell. */
 void session_end(struct tls *tls, struct session *session);
-/* Forgets what waits, and keeps no more. */
+/* Forgets what waits, and keeps no more. `why` NULL: for want of a key. */
 void session_give_up(struct tls *tls, struct session *session, const char *why);
-void session_listen(struct session *session);  /* again */
 /* The keys of the direction's next epoch. */
 void session_epoch(struct session *session, int dir, enum epoch epoch);
 void session_random(struct tls *tls, struct session *session, const uint8_t *random);

@@ -49,6 +49,7 @@ void stream_put(struct stream *stream, struct piece *piece)
 
 	if (!piece->len || piece->offset + piece->len < piece->offset)
 		return;
+	stream->impatient = false;
 	if (!stream->begun) {
 		stream->begun = true;
 		stream->next = piece->offset;
@@ -315,7 +316,6 @@ const char *stream_skip(struct stream *stream)
 	drop_part(stream);
 	stream->before_len = 0;
 	stream->searching = true;
-	stream->impatient = false;
 	if (list_empty(&stream->pieces))
 		return why;
 	piece = LIST_ITEM(stream->pieces.next, struct piece, list);
@@ -327,6 +327,18 @@ const char *stream_skip(struct stream *stream)
 		stream->next = piece->offset + piece->len;
 	}
 	return why;
+}
+
+void stream_clear(struct stream *stream)
+{
+	uint64_t end = stream_end(stream);
+
+	while (!list_empty(&stream->pieces))
+		drop_piece(stream, LIST_ITEM(stream->pieces.next, struct piece, list));
+	drop_part(stream);
+	stream->next = end;
+	stream->before_len = 0;
+	stream->searching = true;
 }
 
 uint64_t stream_at(const struct stream *stream)

@@ -28,7 +28,7 @@ struct stream {
 	struct list pieces;        /* by offset */
 	bool begun;                /* `next` is known */
 	bool searching;            /* for a record: where one begins is not known */
-	bool impatient;            /* what has not come so far will not come */
+	bool impatient;            /* what has not come so far will not come; until the next piece */
 	uint64_t next;             /* the byte behind the part */
 	size_t kept;               /* bytes of memory in pieces of its own and in the part */
 
@@ -72,6 +72,9 @@ void stream_reject(struct stream *stream);
 /* Steps over a gap, and looks for a record behind it. A record that it cuts is
  * lost too. Returns why there is one. */
 const char *stream_skip(struct stream *stream);
+
+/* Forgets all that is here: the next record is looked for behind it. */
+void stream_clear(struct stream *stream);
 
 /* Where the first byte is that was not taken; and behind the last that is here. */
 uint64_t stream_at(const struct stream *stream);

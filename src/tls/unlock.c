@@ -15,7 +15,7 @@ bool unlock_opens(struct attempt *attempt, struct record_key *key)
 
 	attempt->sequence = 0;
 	if (!attempt->search)
-		return record_open(key, 0, record->data, record->len, attempt->tls->room,
+		return record_decrypt(key, 0, record->data, record->len, attempt->tls->room,
 				   attempt->opened) == 0;
 	if (record_is_chained(key) && stream->before_len == SUITE_BLOCK_MAX)
 		record_chain(key, stream->before);
@@ -82,6 +82,12 @@ void unlock_name(struct attempt *attempt, struct secret *secret, enum secret_lab
 			    &like);
 }
 
+/* No key will ever open it. */
+static bool is_unknown(const struct session *session)
+{
+	return session->has_server && !session->hellos.suite;
+}
+
 enum fate unlock(struct tls *tls, struct session *session, int dir,
 		 const struct stream_record *record, struct record_opened *opened)
 {
@@ -89,11 +95,13 @@ enum fate unlock(struct tls *tls, struct session *session, int dir,
 	struct attempt attempt = { tls, session, dir, record, NULL, opened, 0 };
 
 	if (d->key) {
-		if (record_open(d->key, d->sequence, record->data, record->len, tls->room, opened))
+		if (record_decrypt(d->key, d->sequence, record->data, record->len, tls->room, opened))
 			return FATE_FAILED;
 		d->sequence++;
 		return FATE_OPENED;
 	}
+	if (is_unknown(session))
+		return FATE_KEY;
 	return is_tls13(session) ? unlock_next13(&attempt) : unlock_find12(&attempt);
 }
 
@@ -125,6 +133,8 @@ enum fate unlock_lost(struct tls *tls, struct session *session, int dir,
 	*missing = 0;
 	if (d->key && goes_on(&attempt, bytes, missing))
 		return FATE_OPENED;
+	if (is_unknown(session))
+		return FATE_KEY;
 	search = (struct record_search){ 0, guess, most, 0 };
 	if (is_tls13(session))
 		fate = unlock_later13(&attempt);

@@ -217,17 +217,17 @@ void secrets_name(struct secrets *secrets, struct secret *secret, enum secret_la
 	list_add_front(kind_of(secrets, secret), &secret->kind);
 }
 
-bool secrets_log(struct secrets *secrets, const char *label, struct text random)
+bool secrets_log(struct secrets *secrets, const char *label, const uint8_t *random,
+		 struct text secret)
 {
 	uint64_t *oldest = &secrets->logged_order[secrets->logged_next], hash;
-	char line[SECRET_LABEL + SECRET_RANDOM];
-	size_t len = strnlen(label, SECRET_LABEL);
+	char line[SECRET_LABEL + SECRET_RANDOM + SECRET_MAX] = "";
 
-	if (random.len > SECRET_RANDOM)
-		random.len = SECRET_RANDOM;
-	memcpy(line, label, len);
-	memcpy(line + len, random.data, random.len);
-	hash = hash_of((struct text){ line, len + random.len });
+	memcpy(line, label, strnlen(label, SECRET_LABEL));
+	memcpy(line + SECRET_LABEL, random, SECRET_RANDOM);
+	memcpy(line + SECRET_LABEL + SECRET_RANDOM, secret.data,
+	       secret.len < SECRET_MAX ? secret.len : SECRET_MAX);
+	hash = hash_of((struct text){ line, sizeof(line) });
 	if (map_get(&secrets->logged, hash))
 		return false;
 	if (secrets->logged.count >= MAX_LOGGED)

@@ -63,7 +63,8 @@ void secrets_name(struct secrets *secrets, struct secret *secret, enum secret_la
 		  const uint8_t *random);
 
 /* Whether this line of the key log is new. */
-bool secrets_log(struct secrets *secrets, const char *label, struct text random);
+bool secrets_log(struct secrets *secrets, const char *label, const uint8_t *random,
+		 struct text secret);
 
 /* What a session id or a ticket of TLS 1.2 stands for. */
 void secrets_keep(struct secrets *secrets, struct text id, const uint8_t *master, const char *via);

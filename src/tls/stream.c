@@ -47,6 +47,7 @@ void stream_put(struct stream *stream, struct piece *piece)
 {
 	struct list *at = stream->pieces.prev;
 
+	list_init(&piece->list);
 	if (!piece->len || piece->offset + piece->len < piece->offset)
 		return;
 	stream->impatient = false;
@@ -85,28 +86,21 @@ static struct piece *copy(const struct stream *stream, const struct piece *piece
 	return own;
 }
 
-int stream_keep(struct stream *stream)
+int stream_keep(struct stream *stream, struct piece *piece)
 {
-	struct list *link = stream->pieces.next, *after;
-	int error = 0;
+	struct piece *own = NULL;
 
-	for (; link != &stream->pieces; link = after) {
-		struct piece *piece = LIST_ITEM(link, struct piece, list), *own = NULL;
-
-		after = link->next;
-		if (piece->kept)
-			continue;
-		if (piece->offset + piece->len > stream->next)
-			own = copy(stream, piece);
+	if (list_empty(&piece->list))
+		return 0;
+	if (piece->offset + piece->len > stream->next) {
+		own = copy(stream, piece);
 		if (own) {
-			list_add_front(link, &own->list);
+			list_add_front(&piece->list, &own->list);
 			stream->kept += PIECE_MIN + (own->data ? own->len : 0);
-		} else if (piece->offset + piece->len > stream->next) {
-			error = -ENOMEM;
 		}
-		list_remove(link);
 	}
-	return error;
+	list_remove(&piece->list);
+	return own || piece->offset + piece->len <= stream->next ? 0 : -ENOMEM;
 }
 
 /* The rest of the first piece that has one. */

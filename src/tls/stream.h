@@ -57,10 +57,11 @@ struct stream_record {
 void stream_init(struct stream *stream);
 void stream_free(struct stream *stream);       /* as after stream_init */
 
-/* Puts in a piece, of which the stream takes hold until it was taken or kept. */
+/* Puts in a piece, which stays the caller's, until it is taken out by stream_keep. */
 void stream_put(struct stream *stream, struct piece *piece);
-/* Copies what is left of pieces that are not its own. -ENOMEM: a part is missing. */
-int stream_keep(struct stream *stream);
+/* Takes the piece out again, and keeps a copy of what was not taken of it. -ENOMEM:
+ * that is missing now. */
+int stream_keep(struct stream *stream, struct piece *piece);
 
 /* What is next; the same again until it is taken. */
 enum stream_state stream_peek(struct stream *stream, struct stream_record *record);

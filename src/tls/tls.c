@@ -233,7 +233,8 @@ static void feed(struct tls *tls, struct session *session, const struct fact *fa
 		put(d, data, fact);
 		put(d, missing, fact);
 		session_pump(tls, session);
-		stream_keep(&d->stream);
+		stream_keep(&d->stream, data);
+		stream_keep(&d->stream, missing);
 	}
 	settle(tls, session);
 }
@@ -359,7 +360,7 @@ static void on_secret(struct tls *tls, const struct fact *fact)
 	if (secret.has_random)
 		memcpy(secret.random, from->random.data, SECRET_RANDOM);
 	if (secret.has_random && from->label[0] &&
-	    secrets_log(&tls->secrets, from->label, from->random))
+	    secrets_log(&tls->secrets, from->label, secret.random, from->secret))
 		tell_secret(tls, from->label, from->random, from->secret, secret.via, fact);
 	added = secrets_add(&tls->secrets, &secret);
 	if (!added)

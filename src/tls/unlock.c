@@ -68,6 +68,7 @@ void unlock_name(struct attempt *attempt, struct secret *secret, enum secret_lab
 	const struct session *session = attempt->session;
 	const char *name = secrets_label_name(label);
 	struct text random = { (const char *)session->hellos.client_random, HELLO_RANDOM };
+	struct text bytes = { (const char *)secret->bytes, secret->len };
 	struct fact like = {
 		.time = origin->time, .pid = origin->pid, .tid = origin->tid, .comm = origin->comm,
 		.conn = session->at_hand ? session->at_hand : &session->conn,
@@ -76,10 +77,8 @@ void unlock_name(struct attempt *attempt, struct secret *secret, enum secret_lab
 	if (!session->has_random)
 		return;
 	secrets_name(&attempt->tls->secrets, secret, label, session->hellos.client_random);
-	if (secrets_log(&attempt->tls->secrets, name, random))
-		tell_secret(attempt->tls, name, random,
-			    (struct text){ (const char *)secret->bytes, secret->len }, secret->via,
-			    &like);
+	if (secrets_log(&attempt->tls->secrets, name, session->hellos.client_random, bytes))
+		tell_secret(attempt->tls, name, random, bytes, secret->via, &like);
 }
 
 /* No key will ever open it. */

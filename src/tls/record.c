@@ -135,20 +135,10 @@ int record_decrypt(struct record_key *key, uint64_t sequence, const uint8_t *rec
 	return record_decrypt_aead(key, sequence, record, len, room, opened);
 }
 
-bool record_is_chained(const struct record_key *key)
-{
-	return key->chained;
-}
-
-void record_chain(struct record_key *key, const uint8_t before[SUITE_BLOCK_MAX])
-{
-	memcpy(key->iv, before + SUITE_BLOCK_MAX - key->kind->block, key->kind->block);
-}
-
 size_t record_overhead(const struct record_key *key)
 {
 	if (key->kind->mode == MODE_CBC)
 		return RECORD_HEAD + (key->chained ? 0 : key->kind->block) +
-		       suite_hash_len(key->suite->mac) + 1;
+		       suite_hash_len(key->suite->mac) + key->kind->block;
 	return RECORD_HEAD + key->explicit_nonce + key->suite->tag + key->tls13;
 }

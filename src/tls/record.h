@@ -37,8 +37,9 @@ struct record_key *record_key12(struct keys *keys, const struct record_hellos *h
 				struct text master, bool of_client);
 void record_key_free(struct record_key *key);
 
-/* Opens a whole record, head and all, into `room` of RECORD_ROOM bytes. 0, or
- * -EBADMSG: the key or the sequence number is not this record's. */
+/* Opens a whole record, head and all, into `room` of RECORD_ROOM bytes. 0;
+ * -EBADMSG: the key or the sequence number is not this record's; -EAGAIN: they are,
+ * but the one before it should have been opened first (see record_cbc.c). */
 int record_decrypt(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
 		uint8_t *room, struct record_opened *opened);
 
@@ -47,18 +48,14 @@ int record_decrypt(struct record_key *key, uint64_t sequence, const uint8_t *rec
  * itself, it is looked for as far as MAX_SEARCH_WORK allows. */
 struct record_search {
 	uint64_t from, guess, to;
+	const uint8_t *before;     /* the SUITE_BLOCK_MAX bytes before it; NULL: not known */
 	uint64_t found;
 };
 int record_search(struct record_key *key, struct record_search *search, const uint8_t *record,
 		  size_t len, uint8_t *room, struct record_opened *opened);
 
-/* Before TLS 1.1 a record of CBC is deciphered with the end of the one before:
- * tells it, where that was not opened. */
-bool record_is_chained(const struct record_key *key);
-void record_chain(struct record_key *key, const uint8_t before[SUITE_BLOCK_MAX]);
-
-/* Bytes that a record has besides its content, head included. For CBC the usual
- * least: it depends on the length. */
+/* Bytes that a record has besides its content, head included. Of CBC, where that
+ * depends on the length, the most without more padding than is needed. */
 size_t record_overhead(const struct record_key *key);
 
 #endif

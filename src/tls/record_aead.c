@@ -103,8 +103,8 @@ static uint64_t number_of(const uint8_t from[8])
 	return number;
 }
 
-int record_decrypt_aead(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
-		     uint8_t *room, struct record_opened *opened)
+int record_decrypt_aead(struct record_key *key, uint64_t sequence, const uint8_t *record,
+			size_t len, uint8_t *room, struct record_opened *opened)
 {
 	struct parts parts;
 
@@ -174,18 +174,19 @@ static int number_of_gcm(struct record_key *key, const uint8_t *record, size_t l
 }
 
 /* Tries one. */
-static bool fits(struct record_key *key, struct record_search *search, uint64_t sequence,
-		 const uint8_t *record, size_t len, uint8_t *room, struct record_opened *opened)
+static int try(struct record_key *key, struct record_search *search, uint64_t sequence,
+	       const uint8_t *record, size_t len, uint8_t *room, struct record_opened *opened)
 {
-	if (sequence < search->from || sequence >= search->to ||
-	    record_decrypt(key, sequence, record, len, room, opened))
-		return false;
+	int error;
+
+	if (sequence < search->from || sequence >= search->to)
+		return -EBADMSG;
+	error = record_decrypt(key, sequence, record, len, room, opened);
 	search->found = sequence;
-	return true;
+	return error;
 }
 
-/* From the guess outwards. */
-static int search_around(struct record_key *key, struct record_search *search,
+int record_search_around(struct record_key *key, struct record_search *search,
 			 const uint8_t *record, size_t len, uint8_t *room,
 			 struct record_opened *opened)
 {
@@ -198,13 +199,16 @@ static int search_around(struct record_key *key, struct record_search *search,
 	for (uint64_t i = 0; i < tries; i++) {
 		bool above = guess + i < search->to && guess + i >= guess;
 		bool below = i && i <= guess && guess - i >= search->from;
+		int error = -EBADMSG;
 
-		if (!above && !below && i)
+		if (!above && !below)
 			break;
-		if (above && fits(key, search, guess + i, record, len, room, opened))
-			return 0;
-		if (below && fits(key, search, guess - i, record, len, room, opened))
-			return 0;
+		if (above)
+			error = try(key, search, guess + i, record, len, room, opened);
+		if (error == -EBADMSG && below)
+			error = try(key, search, guess - i, record, len, room, opened);
+		if (error != -EBADMSG)
+			return error;
 	}
 	return -EBADMSG;
 }
@@ -212,21 +216,21 @@ static int search_around(struct record_key *key, struct record_search *search,
 int record_search(struct record_key *key, struct record_search *search, const uint8_t *record,
 		  size_t len, uint8_t *room, struct record_opened *opened)
 {
+	uint64_t sequence;
+
 	if (search->from >= search->to || len < RECORD_HEAD || len > RECORD_HEAD + RECORD_MAX)
 		return -EBADMSG;
+	if (key->chained)
+		return record_search_chained(key, search, record, len, room, opened);
 	if (key->tls13 && key->block) {
-		uint64_t sequence;
-
 		if (number_of_gcm(key, record, len, room, &sequence))
 			return -EBADMSG;
-		return fits(key, search, sequence, record, len, room, opened) ? 0 : -EBADMSG;
+		return try(key, search, sequence, record, len, room, opened);
 	}
 	if (key->explicit_nonce && len >= RECORD_HEAD + 8) {
-		uint64_t nonce = number_of(record + RECORD_HEAD);
-
-		if (fits(key, search, key->has_offset ? nonce - key->offset : nonce, record, len,
-			 room, opened))
+		sequence = number_of(record + RECORD_HEAD) - (key->has_offset ? key->offset : 0);
+		if (try(key, search, sequence, record, len, room, opened) == 0)
 			return 0;
 	}
-	return search_around(key, search, record, len, room, opened);
+	return record_search_around(key, search, record, len, room, opened);
 }

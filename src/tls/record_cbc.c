@@ -1,6 +1,11 @@
 /* Records of CBC suites (RFC 5246, 6.2.3.2), with the MAC under the cipher or over
  * it (RFC 7366). Nobody learns from the time that this takes, so it stops at the
- * first thing that is wrong. */
+ * first thing that is wrong.
+ *
+ * Before TLS 1.1 records are chained: the last block of the one before is the IV. A
+ * MAC over the cipher text does not cover that, so a record is genuine and its first
+ * block wrong all the same if the one before was lost or damaged. Then nothing of it
+ * is shown, and it is what the next one is chained to. */
 #include "tls/record_key.h"
 
 #include <errno.h>
@@ -47,8 +52,14 @@ static int unpad(const uint8_t *data, size_t *len)
 	return 0;
 }
 
-int record_decrypt_cbc(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
-		    uint8_t *room, struct record_opened *opened)
+static void chain(struct record_key *key, const uint8_t *block, uint64_t next)
+{
+	memcpy(key->iv, block, key->kind->block);
+	key->chain_next = next;
+}
+
+int record_decrypt_cbc(struct record_key *key, uint64_t sequence, const uint8_t *record,
+		       size_t len, uint8_t *room, struct record_opened *opened)
 {
 	size_t mac = suite_hash_len(key->suite->mac), iv = key->chained ? 0 : key->kind->block;
 	const uint8_t *body = record + RECORD_HEAD, *text = body + iv;
@@ -58,8 +69,13 @@ int record_decrypt_cbc(struct record_key *key, uint64_t sequence, const uint8_t 
 		return -EBADMSG;
 	if (key->encrypt_then_mac) {
 		body_len -= mac;
-		if (!mac_fits(key, sequence, record, body, body_len, body + body_len))
+		if (body_len < key->kind->block ||
+		    !mac_fits(key, sequence, record, body, body_len, body + body_len))
 			return -EBADMSG;
+		if (key->chained && sequence != key->chain_next) {
+			chain(key, body + body_len - key->kind->block, sequence + 1);
+			return -EAGAIN;
+		}
 	}
 	content = body_len - iv;
 	if (decipher(key, iv ? body : key->iv, text, content, room) || unpad(room, &content))
@@ -72,7 +88,30 @@ int record_decrypt_cbc(struct record_key *key, uint64_t sequence, const uint8_t 
 			return -EBADMSG;
 	}
 	if (key->chained)
-		memcpy(key->iv, body + body_len - key->kind->block, key->kind->block);
+		chain(key, body + body_len - key->kind->block, sequence + 1);
 	*opened = (struct record_opened){ record[0], room, content };
 	return 0;
+}
+
+int record_search_chained(struct record_key *key, struct record_search *search,
+			  const uint8_t *record, size_t len, uint8_t *room,
+			  struct record_opened *opened)
+{
+	size_t block = key->kind->block;
+	uint8_t own[SUITE_BLOCK_MAX];
+	int error;
+
+	if (key->encrypt_then_mac)
+		return record_search_around(key, search, record, len, room, opened);
+	search->found = search->from;
+	if (record_decrypt(key, search->from, record, len, room, opened) == 0)
+		return 0;
+	if (!search->before)
+		return -EBADMSG;
+	memcpy(own, key->iv, block);
+	memcpy(key->iv, search->before + SUITE_BLOCK_MAX - block, block);
+	error = record_search_around(key, search, record, len, room, opened);
+	if (error)
+		memcpy(key->iv, own, block);
+	return error;
 }

@@ -17,6 +17,7 @@ struct record_key {
 	bool has_offset;
 	uint64_t offset;           /* explicit nonce less sequence number, in the last opened */
 	uint8_t iv[SUITE_BLOCK_MAX]; /* the fixed part; chained: the block before */
+	uint64_t chain_next;       /* chained: sequence number of the record that it is for */
 	uint8_t key[SUITE_KEY_MAX];
 	EVP_CIPHER_CTX *cipher;
 	EVP_MAC_CTX *mac;          /* of CBC */
@@ -29,10 +30,19 @@ static inline void record_number(uint8_t to[8], uint64_t number)
 		to[i] = (uint8_t)(number >> (56 - 8 * i));
 }
 
-int record_decrypt_aead(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
-		     uint8_t *room, struct record_opened *opened);
-int record_decrypt_cbc(struct record_key *key, uint64_t sequence, const uint8_t *record, size_t len,
-		    uint8_t *room, struct record_opened *opened);
+int record_decrypt_aead(struct record_key *key, uint64_t sequence, const uint8_t *record,
+			size_t len, uint8_t *room, struct record_opened *opened);
+int record_decrypt_cbc(struct record_key *key, uint64_t sequence, const uint8_t *record,
+		       size_t len, uint8_t *room, struct record_opened *opened);
+
+/* As record_search, of a chained key. */
+int record_search_chained(struct record_key *key, struct record_search *search,
+			  const uint8_t *record, size_t len, uint8_t *room,
+			  struct record_opened *opened);
+/* Tries the numbers from the guess outwards. */
+int record_search_around(struct record_key *key, struct record_search *search,
+			 const uint8_t *record, size_t len, uint8_t *room,
+			 struct record_opened *opened);
 
 /* The additional data of a record whose content is `len` bytes. Its length. */
 size_t record_aad(const struct record_key *key, uint64_t sequence, const uint8_t *record,

@@ -315,10 +315,34 @@ static void retract(struct session *session, int dir)
 		session->not_tls = true;
 	else
 		session->mistaken = true;
-	d->on = false;
+	d->on = d->lost = false;
+	d->lost_why = NULL;
 	buf_free(&d->messages);
 	stream_clear(&d->stream);
 	d->stream.searching = false;
+}
+
+static void on_gap(struct session *session, int dir)
+{
+	struct half *d = &session->dirs[dir];
+	const char *why;
+
+	lose(d, NULL);
+	why = stream_skip(&d->stream);
+	if (!d->lost_why)
+		d->lost_why = why;
+	if (!d->sure)
+		retract(session, dir);
+}
+
+static void on_broken(struct session *session, int dir)
+{
+	struct half *d = &session->dirs[dir];
+
+	lose(d, WHY_BROKEN);
+	stream_reject(&d->stream);
+	if (!d->sure)
+		retract(session, dir);
 }
 
 /* One record alone may be damaged: then the next is where it should be. */
@@ -373,19 +397,10 @@ static bool pump(struct tls *tls, struct session *session, int dir)
 	while (d->on && !session->deaf && !session->mistaken) {
 		switch (stream_peek(&d->stream, &record)) {
 		case STREAM_GAP:
-			lose(d, NULL);
-			if (d->lost_why)
-				stream_skip(&d->stream);
-			else
-				d->lost_why = stream_skip(&d->stream);
+			on_gap(session, dir);
 			break;
 		case STREAM_BROKEN:
-			if (!d->sure) {
-				retract(session, dir);
-				break;
-			}
-			lose(d, WHY_BROKEN);
-			stream_reject(&d->stream);
+			on_broken(session, dir);
 			break;
 		case STREAM_RECORD:
 			if (!step(tls, session, dir, &record))
@@ -516,6 +531,19 @@ static void say_unfinished(struct session *session)
 		   "the connection ended before the handshake did");
 }
 
+/* What looks like the beginning of a record, but its end will not come, may hide
+ * one that is whole. */
+static void look_behind(struct tls *tls, struct session *session, int dir)
+{
+	struct half *d = &session->dirs[dir];
+
+	while (d->on && d->lost && !d->wait && !session->deaf &&
+	       stream_at(&d->stream) < stream_end(&d->stream)) {
+		stream_reject(&d->stream);
+		pump(tls, session, dir);
+	}
+}
+
 void session_end(struct tls *tls, struct session *session)
 {
 	bool waits = false, data = false;
@@ -524,6 +552,8 @@ void session_end(struct tls *tls, struct session *session)
 	for (int dir = 0; dir < 2; dir++)
 		session->dirs[dir].stream.impatient = true;
 	session_pump(tls, session);
+	look_behind(tls, session, 0);
+	look_behind(tls, session, 1);
 	if (session->deaf || session->mistaken)
 		return;
 	for (int dir = 0; dir < 2; dir++) {

@@ -253,6 +253,7 @@ static bool starts(struct session *session, int dir, struct text bytes)
 		return false;
 	}
 	d->on = true;
+	d->sure = is_client(session, dir); /* whose own hello was not seen */
 	return true;
 }
 

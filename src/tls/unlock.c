@@ -17,8 +17,7 @@ bool unlock_opens(struct attempt *attempt, struct record_key *key)
 	if (!attempt->search)
 		return record_decrypt(key, 0, record->data, record->len, attempt->tls->room,
 				   attempt->opened) == 0;
-	if (record_is_chained(key) && stream->before_len == SUITE_BLOCK_MAX)
-		record_chain(key, stream->before);
+	attempt->search->before = stream->before_len == SUITE_BLOCK_MAX ? stream->before : NULL;
 	if (record_search(key, attempt->search, record->data, record->len, attempt->tls->room,
 			  attempt->opened))
 		return false;
@@ -125,7 +124,9 @@ enum fate unlock_lost(struct tls *tls, struct session *session, int dir,
 	struct half *d = &session->dirs[dir];
 	uint64_t bytes = record->offset - d->lost_from;
 	uint64_t most = bytes / RECORD_LEAST + 2, guess = bytes / (d->usual ? d->usual : RECORD_USUAL);
-	struct record_search search = { d->sequence, d->sequence + guess, d->sequence + most, 0 };
+	struct record_search search = {
+		.from = d->sequence, .guess = d->sequence + guess, .to = d->sequence + most,
+	};
 	struct attempt attempt = { tls, session, dir, record, &search, opened, 0 };
 	enum fate fate = FATE_FAILED;
 
@@ -134,7 +135,7 @@ enum fate unlock_lost(struct tls *tls, struct session *session, int dir,
 		return FATE_OPENED;
 	if (is_unknown(session))
 		return FATE_KEY;
-	search = (struct record_search){ 0, guess, most, 0 };
+	search = (struct record_search){ .guess = guess, .to = most };
 	if (is_tls13(session))
 		fate = unlock_later13(&attempt);
 	else if (!d->key)

@@ -104,9 +104,10 @@ $(SKELETON): build/bpf/glasstap.o
 
 # Tests, helpers and demo: a program for each file.
 
+# libssl makes the traffic that the decryptor is tested with.
 $(UNIT): $(B)/%: $(B)/%.o $(PARTS)
 	$(call say,LINK,$@)
-	$(Q)$(LINK) -o $@ $^ $(LIBS)
+	$(Q)$(LINK) -o $@ $^ $(LIBS) -lssl
 
 ifeq ($(SAN),fuzz)
 $(FUZZERS): $(B)/%: $(B)/%.o $(PARTS)

@@ -112,4 +112,39 @@
  * Unicode are set up in about 300 KB. A megabyte takes 40 ms. */
 #define MAX_PLACE_FUNCTION (1u << 20)
 
+/* TLS connections at once. One whose handshake is over takes 4 KiB, most of it
+ * libcrypto's. The one not used for longest goes first. */
+#define MAX_TLS 16384
+
+/* Ciphertext that waits for its key, of one direction: a key comes within a
+ * millisecond of what it opens, which is 4 MiB at 4 GB/s. And of all together. */
+#define MAX_HELD (4u << 20)
+#define MAX_HELD_TOTAL (64u << 20)
+
+/* Keys that are kept for connections still to come: those of 6,000 handshakes. */
+#define MAX_SECRETS 32768
+
+/* Keys that are tried on one record, where nothing says which is its own: a few
+ * microseconds each. And connections on which a new one is tried at once. */
+#define MAX_SECRET_TRIES 256
+#define MAX_SECRET_KICKS 64
+
+/* Lines of the key log that are remembered, so that each is written once: the two
+ * ends of a connection make the same within a moment. */
+#define MAX_LOGGED (256u << 10)
+
+/* Sessions of TLS 1.2 that may be resumed; servers keep some thousands. */
+#define MAX_RESUMABLE 8192
+
+/* Bytes deciphered in search of one record's sequence number: some 20 ms. */
+#define MAX_SEARCH_WORK (32u << 20)
+
+/* What looked like a record behind a gap and was none. By chance that is one in
+ * 3 MB; after so many the stream is given up. */
+#define MAX_SEARCH_FAILURES 64
+
+/* Changes of key (KeyUpdate) that a gap may have swallowed: most programs never
+ * change one. */
+#define MAX_MISSED_UPDATES 4
+
 #endif

@@ -108,7 +108,12 @@ def one_line(text):
 # Everything that a test starts becomes a descendant of this process, orphans
 # too, so that it can be found and ended by its id.
 
-ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+def adopt_orphans():
+    """Not inherited: each process that runs tests does it."""
+    ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+adopt_orphans()
 PROCESSES = []
 
 

@@ -248,7 +248,7 @@ static void search_name(struct search *search)
 		return;
 	discovery->library = library->name;
 	snprintf(discovery->unseen, sizeof(discovery->unseen),
-		 "%s (%.64s): where it makes its keys is not known yet", library->name, soname);
+		 "%s: where it makes its keys is not known yet", library->name);
 }
 
 /* ---- all of it --------------------------------------------------------------------- */

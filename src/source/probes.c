@@ -10,7 +10,6 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -104,7 +103,7 @@ static void look_at_process(struct probes *probes, uint32_t pid)
 
 static void look_at_path(void *context, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = lookup_open(path);
 
 	if (fd < 0)
 		return;

@@ -433,3 +433,40 @@ def doctor_on_other_programs(directory):
 def doctor_status(*command):
     """1 where the program is linked to a library whose keys are not taken."""
     return glasstap("doctor", "--", *command)[0]
+
+
+# ---- what is not seen, in a trace ----------------------------------------------------------
+
+@test(timeout=60)
+def a_trace_says_why_tls_is_not_seen(directory):
+    """Once, on stderr: the library is not known, or the keys are older than the trace."""
+    with_openssl_3()
+    server = Server(directory)
+    script = fresh(directory, ".py")
+    with open(script, "w") as file:
+        file.write(f"""
+import socket, ssl, sys
+context = ssl._create_unverified_context()
+tls = context.wrap_socket(socket.create_connection(("127.0.0.1", {server.port})))
+print("ready", flush=True)
+for line in sys.stdin:
+    tls.sendall(b"word")
+    tls.recv(100)
+    print("done", flush=True)
+""")
+    process = Helper(PYTHON, script)
+    process.until("ready")
+    tap = Attached(directory, "tls", "-p", str(process.pid))
+    for _ in range(3):
+        process.say("more")
+    run = tap.end()
+    equal(run.err.count("TLS without its keys: they were made before the trace began"), 1,
+          f"lines of it in {run.err}")
+    need("wget")
+    if doctor_status("wget") == 0:
+        raise Skipped("this wget uses a library that is seen")
+    run = trace(directory, "tls", ["sh", "-c", "wget -qO- --no-check-certificate "
+                                   f"https://127.0.0.1:{server.port}/; :"])
+    equal(run.out, b"hello", "what wget got")
+    equal(run.err.count("TLS without its keys: /"), 1, f"lines of it in {run.err}")
+    check("is not known yet" in run.err, run.err)

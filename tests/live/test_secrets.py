@@ -148,6 +148,35 @@ def go_secrets_under_a_shell(directory):
 
 
 @test(timeout=120)
+def go_secrets_of_many_launches_at_once(directory):
+    program = newest(directory)
+    logs, recording = [fresh(directory, ".keys") for _ in range(12)], fresh(directory, ".gtap")
+    script = ""
+    for i, log in enumerate(logs):
+        shutil.copy(program, f"{program}-{i}")
+        script += f"{program}-{i} {log} 1 13 & "
+    trace(directory, "io", ["sh", "-c", script + "wait"], "-w", recording)
+    check_all(recording, logs)
+
+
+@test(timeout=60)
+def a_stopped_glasstap_holds_nobody_for_long(directory):
+    program = newest(directory)
+    names = [f"gth{os.getpid() % 100000}{i}" for i in range(6)]
+    tap = Attached(directory, "tls", "-n", ",".join(names))
+    tap.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    for name in names:
+        copy = os.path.join(directory, name)
+        shutil.copy(program, copy)
+        equal(start([copy, fresh(directory, ".keys"), "1", "13"]).wait(20), 0, "status")
+    took = time.monotonic() - began
+    tap.process.send_signal(signal.SIGCONT)
+    tap.end()
+    check(took < 3, f"six programs took {took:.1f} s")
+
+
+@test(timeout=120)
 def go_secrets_by_name_at_launch(directory):
     program = newest(directory)
     name = f"gthand{os.getpid() % 100000}"

@@ -59,53 +59,6 @@ static __noinline int file_identify(struct file_id *id, struct file *file)
 	return 0;
 }
 
-/* ---- waiting --------------------------------------------------------------------- */
-
-struct wait {
-	__u64 notice, since;
-	__u64 answered, moved; /* how many notices were, and when the last of them */
-};
-
-static int wait_step(__u32 i, struct wait *wait)
-{
-	volatile __u64 *done = &notices_done[wait->notice % NOTICE_SLOTS];
-	__u64 now, answered = *(volatile __u64 *)&notices_answered;
-	struct task_struct *task = bpf_get_current_task_btf();
-	char byte;
-
-	if (*done >= wait->notice)
-		return 1;
-	now = bpf_ktime_get_ns();
-	if (answered != wait->answered) {
-		wait->answered = answered;
-		wait->moved = now;
-	}
-	if (now - wait->moved >= HOLD_NS || now - wait->since >= HOLD_MAX_NS) {
-		count(&holds_expired, 1);
-		/* Nobody is there to answer. */
-		if (now - wait->moved >= HOLD_NS)
-			no_hold_until = now + NO_HOLD_NS;
-		return 1;
-	}
-	/* Not for the byte: on its way the kernel lets others run, in every model of
-	 * preemption. It fails when the process is being killed. */
-	return bpf_copy_from_user_task(&byte, 1, (void *)BPF_CORE_READ(task, mm, arg_start), task,
-				       0) != 0;
-}
-
-static __noinline int wait_for(struct task_struct *task, __u64 notice)
-{
-	struct wait wait = { .notice = notice, .since = bpf_ktime_get_ns() };
-
-	wait.moved = wait.since;
-	if (!notice || wait.since < no_hold_until)
-		return 0;
-	bpf_loop(1 << 22, wait_step, &wait, 0);
-	count(&holds, 1);
-	count(&held_ns, bpf_ktime_get_ns() - wait.since);
-	return 0;
-}
-
 /* ---- what is mapped ------------------------------------------------------------------ */
 
 struct bpf_iter_task_vma {
@@ -166,60 +119,135 @@ static __noinline __u64 look(struct task_struct *task)
 	return number;
 }
 
-/* ---- a launch: waits on its way back to user space, before the first instruction --- */
+/* ---- waiting --------------------------------------------------------------------- */
 
+/* A process waits on its way back to user space, in rounds: each leaves work for
+ * the next one, and between two of them the kernel lets others run, holding
+ * nothing. The work of a round cannot be left while it is being done, so there
+ * are two, in turns. */
 struct holding {
 	struct bpf_task_work work;
-	__u64 notice;
+	__u64 notice, since;
+	__u64 answered, moved; /* how many notices were, and when the last of them */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, NOTICE_SLOTS);
-	__type(key, __u32);
-	__type(value, struct holding);
-} holdings SEC(".maps");
+#define HOLDINGS(name)                                    \
+	struct {                                          \
+		__uint(type, BPF_MAP_TYPE_HASH);          \
+		__uint(map_flags, BPF_F_NO_PREALLOC);     \
+		__uint(max_entries, NOTICE_SLOTS);        \
+		__type(key, __u32);                       \
+		__type(value, struct holding);            \
+	} name SEC(".maps")
+HOLDINGS(holdings_odd);
+HOLDINGS(holdings_even);
 
-static int on_way_back(struct bpf_map *map, void *key, void *value)
+static __always_inline bool is_over(struct task_struct *task, struct holding *holding)
+{
+	volatile __u64 *done = &notices_done[holding->notice % NOTICE_SLOTS];
+	__u64 now = bpf_ktime_get_ns(), answered = *(volatile __u64 *)&notices_answered;
+
+	if (*done >= holding->notice || task->flags & PF_EXITING)
+		return true;
+	if (answered != holding->answered) {
+		holding->answered = answered;
+		holding->moved = now;
+	}
+	if (now - holding->moved < HOLD_NS && now - holding->since < HOLD_MAX_NS)
+		return false;
+	count(&holds_expired, 1);
+	/* Nobody is there to answer? */
+	if (now - holding->moved >= HOLD_NS)
+		no_hold_until = now + NO_HOLD_NS;
+	return true;
+}
+
+static __always_inline void holding_end(__u32 tid)
+{
+	bpf_map_delete_elem(&holdings_odd, &tid);
+	bpf_map_delete_elem(&holdings_even, &tid);
+}
+
+/* Ends one round. Returns the place of the next in the other map; NULL: the
+ * waiting is over. */
+static __always_inline struct holding *next_round(struct task_struct *task, struct holding *this,
+						  void *others)
+{
+	struct holding *next;
+	__u32 tid = task->pid;
+
+	if (is_over(task, this)) {
+		count(&holds, 1);
+		count(&held_ns, bpf_ktime_get_ns() - this->since);
+		holding_end(tid);
+		return NULL;
+	}
+	next = bpf_map_lookup_elem(others, &tid);
+	if (next) {
+		next->notice = this->notice;
+		next->since = this->since;
+		next->answered = this->answered;
+		next->moved = this->moved;
+	}
+	return next;
+}
+
+static int on_odd_round(struct bpf_map *map, void *key, void *value);
+
+static int on_even_round(struct bpf_map *map, void *key, void *value)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct holding *holding = value;
-	__u32 tgid = task->tgid;
+	struct holding *next = next_round(task, value, &holdings_odd);
 
-	wait_for(task, holding->notice);
-	bpf_map_delete_elem(&holdings, &tgid);
+	if (next)
+		bpf_task_work_schedule_resume_impl(task, &next->work, &holdings_odd, on_odd_round,
+						   NULL);
 	return 0;
 }
 
-static __always_inline void hold_launch(struct task_struct *task, __u64 notice)
+static int on_odd_round(struct bpf_map *map, void *key, void *value)
 {
-	struct holding fresh = { .notice = notice }, *holding;
-	__u32 tgid = task->tgid;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct holding *next = next_round(task, value, &holdings_even);
 
-	if (bpf_map_update_elem(&holdings, &tgid, &fresh, BPF_ANY))
-		return;
-	holding = bpf_map_lookup_elem(&holdings, &tgid);
-	if (holding)
-		bpf_task_work_schedule_resume_impl(task, &holding->work, &holdings, on_way_back,
-						   NULL);
+	if (next)
+		bpf_task_work_schedule_resume_impl(task, &next->work, &holdings_even,
+						   on_even_round, NULL);
+	return 0;
 }
+
+static __noinline int hold(struct task_struct *task, __u64 notice)
+{
+	struct holding fresh = { .notice = notice, .since = bpf_ktime_get_ns() }, *first;
+	__u32 tid = task->pid;
+
+	if (!may_hold || !notice || fresh.since < no_hold_until)
+		return 0;
+	fresh.moved = fresh.since;
+	if (bpf_map_update_elem(&holdings_odd, &tid, &fresh, BPF_NOEXIST) ||
+	    bpf_map_update_elem(&holdings_even, &tid, &fresh, BPF_NOEXIST))
+		return 0;
+	first = bpf_map_lookup_elem(&holdings_odd, &tid);
+	if (first)
+		bpf_task_work_schedule_resume_impl(task, &first->work, &holdings_odd, on_odd_round,
+						   NULL);
+	return 0;
+}
+
+/* ---- a launch, and a library ----------------------------------------------------------- */
 
 static __always_inline void on_launch(struct task_struct *task)
 {
-	__u64 code = BPF_CORE_READ(task, mm, exec_vm), notice;
+	__u64 code = BPF_CORE_READ(task, mm, exec_vm);
 	__u32 tgid = task->tgid;
 
 	if (!births)
 		return;
 	bpf_map_update_elem(&mapped, &tgid, &code, BPF_ANY);
-	notice = look(task);
-	if (notice && may_hold)
-		hold_launch(task, notice);
+	hold(task, look(task));
 }
 
-/* ---- a library: waits where the loader has the probe -------------------------------- */
-
+/* Where the loader has the probe. */
 static __noinline int on_load(struct task_struct *task)
 {
 	__u64 code = BPF_CORE_READ(task, mm, exec_vm), *before;
@@ -229,7 +257,17 @@ static __noinline int on_load(struct task_struct *task)
 	if (before && *before == code)
 		return 0;
 	bpf_map_update_elem(&mapped, &tgid, &code, BPF_ANY);
-	return wait_for(task, look(task));
+	return hold(task, look(task));
+}
+
+static __always_inline void on_end(struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+
+	if (!births)
+		return;
+	bpf_map_delete_elem(&mapped, &tgid);
+	holding_end(task->pid);
 }
 
 #endif

@@ -219,6 +219,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	/* The process ends with its last thread. */
 	if (signal->live.counter != 0 || !is_traced(task))
 		return 0;
+	on_end(task);
 	exit = ring_event(sizeof(*exit));
 	if (exit) {
 		head_of_task(&exit->head, task, EVENT_EXIT, sizeof(*exit));

@@ -221,7 +221,7 @@ static __noinline int hold(struct task_struct *task, __u64 notice)
 	struct holding fresh = { .notice = notice, .since = bpf_ktime_get_ns() }, *first;
 	__u32 tid = task->pid;
 
-	if (!may_hold || !notice || fresh.since < no_hold_until)
+	if (!notice || fresh.since < no_hold_until)
 		return 0;
 	fresh.moved = fresh.since;
 	if (bpf_map_update_elem(&holdings_odd, &tid, &fresh, BPF_NOEXIST) ||
@@ -236,19 +236,22 @@ static __noinline int hold(struct task_struct *task, __u64 notice)
 
 /* ---- a launch, and a library ----------------------------------------------------------- */
 
-static __always_inline void on_launch(struct task_struct *task)
+/* Returns the number of the notice to be waited for; 0: none. The programs come in
+ * two forms, with waiting and without: the kernel follows the rounds' calls of one
+ * another also where they cannot be reached. */
+static __always_inline __u64 on_launch(struct task_struct *task)
 {
 	__u64 code = BPF_CORE_READ(task, mm, exec_vm);
 	__u32 tgid = task->tgid;
 
 	if (!births)
-		return;
+		return 0;
 	bpf_map_update_elem(&mapped, &tgid, &code, BPF_ANY);
-	hold(task, look(task));
+	return look(task);
 }
 
 /* Where the loader has the probe. */
-static __noinline int on_load(struct task_struct *task)
+static __noinline __u64 on_load(struct task_struct *task)
 {
 	__u64 code = BPF_CORE_READ(task, mm, exec_vm), *before;
 	__u32 tgid = task->tgid;
@@ -257,7 +260,7 @@ static __noinline int on_load(struct task_struct *task)
 	if (before && *before == code)
 		return 0;
 	bpf_map_update_elem(&mapped, &tgid, &code, BPF_ANY);
-	return hold(task, look(task));
+	return look(task);
 }
 
 static __always_inline void on_end(struct task_struct *task)

@@ -187,18 +187,31 @@ static __always_inline bool is_named(const char *filename)
 	return bpf_map_lookup_elem(&names, &name) != NULL;
 }
 
-SEC("?tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *program)
+static __always_inline __u64 launched(struct task_struct *task, struct linux_binprm *program)
 {
 	const char *filename = BPF_CORE_READ(program, filename);
+	__u64 notice;
 
 	if (by_name && is_named(filename))
 		target_add(task->tgid);
-	if (is_traced(task)) {
-		on_launch(task);
-		exec_say(task, filename);
-	}
+	if (!is_traced(task))
+		return 0;
+	notice = on_launch(task);
+	exec_say(task, filename);
+	return notice;
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *program)
+{
+	launched(task, program);
 	return 0;
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(on_exec_held, struct task_struct *task, int old_pid, struct linux_binprm *program)
+{
+	return hold(task, launched(task, program));
 }
 
 SEC("?tp_btf/sched_process_fork")

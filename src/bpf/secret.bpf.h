@@ -243,18 +243,10 @@ static __always_inline struct birth *birth_begin(struct task_struct *task)
 	return birth;
 }
 
-SEC("?uprobe.s")
-int on_probe(struct pt_regs *regs)
+static __noinline int give_birth(struct task_struct *task, struct pt_regs *regs, __u64 cookie)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 cookie = bpf_get_attach_cookie(regs);
-	struct birth *birth;
+	struct birth *birth = birth_begin(task);
 
-	if (!is_traced(task))
-		return 0;
-	if (COOKIE_PROBED(cookie) == PROBED_LOADER)
-		return on_load(task);
-	birth = birth_begin(task);
 	if (!birth)
 		return 0;
 	switch (COOKIE_PROBED(cookie)) {
@@ -266,6 +258,33 @@ int on_probe(struct pt_regs *regs)
 		return kdf(birth, regs);
 	}
 	return 0;
+}
+
+/* Returns the number of the notice to be waited for; 0: none. */
+static __always_inline __u64 probed(struct task_struct *task, struct pt_regs *regs)
+{
+	__u64 cookie = bpf_get_attach_cookie(regs);
+
+	if (!is_traced(task))
+		return 0;
+	if (COOKIE_PROBED(cookie) == PROBED_LOADER)
+		return on_load(task);
+	return give_birth(task, regs, cookie);
+}
+
+SEC("?uprobe.s")
+int on_probe(struct pt_regs *regs)
+{
+	probed(bpf_get_current_task_btf(), regs);
+	return 0;
+}
+
+SEC("?uprobe.s")
+int on_probe_held(struct pt_regs *regs)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return hold(task, probed(task, regs));
 }
 
 #endif

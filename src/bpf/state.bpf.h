@@ -13,8 +13,7 @@ const volatile bool trace_all = false;
 const volatile bool follow = true;
 const volatile bool by_name = false;
 const volatile bool births = false;       /* keys of TLS are taken where they are made */
-const volatile bool may_hold = false;     /* this kernel leaves work to a thread's way back, */
-const volatile bool may_list = false;     /* and lets a program walk the mappings */
+const volatile bool may_list = false;     /* this kernel lets a program walk the mappings */
 
 /* Set by scan_self, before anything is attached. */
 __u32 self_tgid;          /* glasstap, in the kernel's own numbering */

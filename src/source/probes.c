@@ -58,16 +58,29 @@ static bool has_function(const struct btf *kernel, const char *name)
 	return btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
 }
 
+/* The programs come in two forms: with waiting, for kernels that leave work to a
+ * thread's way back, and without. */
+static struct bpf_program *probe_program(struct glasstap_bpf *bpf)
+{
+	return bpf_program__autoload(bpf->progs.on_probe_held) ? bpf->progs.on_probe_held :
+								 bpf->progs.on_probe;
+}
+
 void probes_choose(struct glasstap_bpf *bpf, const struct btf *kernel, bool wanted)
 {
+	bool holds = wanted && has_function(kernel, "bpf_task_work_schedule_resume_impl");
+
 	bpf->rodata->births = wanted;
-	bpf->rodata->may_hold = has_function(kernel, "bpf_task_work_schedule_resume_impl");
 	bpf->rodata->may_list = has_function(kernel, "bpf_iter_task_vma_new");
-	bpf_program__set_autoload(bpf->progs.on_probe, wanted);
+	bpf_program__set_autoload(bpf->progs.on_exec, !holds);
+	bpf_program__set_autoload(bpf->progs.on_exec_held, holds);
+	bpf_program__set_autoload(bpf->progs.on_probe, wanted && !holds);
+	bpf_program__set_autoload(bpf->progs.on_probe_held, holds);
 	bpf_program__set_autoload(bpf->progs.scan_traced, wanted);
 	if (!wanted)
 		bpf_map__set_max_entries(bpf->maps.notices, sysconf(_SC_PAGESIZE));
 	uprobe_prepare(bpf->progs.on_probe, kernel);
+	uprobe_prepare(bpf->progs.on_probe_held, kernel);
 }
 
 /* ---- looking --------------------------------------------------------------------- */
@@ -286,7 +299,7 @@ struct probes *probes_open(struct glasstap_bpf *bpf, void (*say)(void *context, 
 		probes->context = context;
 		probes->epoll = probes->stop = -1;
 		pthread_mutex_init(&probes->lock, NULL);
-		probes->binaries = binaries_new(bpf->progs.on_probe, bpf_map__fd(bpf->maps.known),
+		probes->binaries = binaries_new(probe_program(bpf), bpf_map__fd(bpf->maps.known),
 						say, context);
 	}
 	if (!probes || !probes->binaries || begin(probes)) {

@@ -369,6 +369,69 @@ TEST(joined_in_the_middle)
 	check_unseen(watch, "it was up before glasstap attached; its keys are not known");
 }
 
+/* Whose reads begin anywhere in a record. */
+TEST(joined_in_the_middle_of_a_record)
+{
+	static const size_t cuts[] = { 4096, 30000 };
+	struct traffic *traffic = traffic_new(&(struct setup){ .version = TLS1_3_VERSION,
+							       .message = 200000 });
+
+	for (int i = 0; i < 2; i++) {
+		struct watch *watch = watch_new();
+		const struct step *step = &traffic->steps[traffic->count - 4];
+
+		watch->conn.kind = OPEN_EXISTING;
+		REQUIRE(step->len > 100000);
+		feed_cut(watch, step->from, step->data + 1000, step->len - 1000, cuts[i], NULL);
+		check_unseen(watch, "it was up before glasstap attached; its keys are not known");
+	}
+	traffic_free(traffic);
+}
+
+/* The server's hello is told before the client's, as two threads can make it. */
+TEST(hellos_the_other_way_round)
+{
+	for (size_t i = 0; i < SETUPS; i++) {
+		const struct traffic *traffic = traffic_of(i);
+		const struct step *client = &traffic->steps[0];
+		struct watch *watch = watch_new();
+		bool swapped = false;
+
+		for (size_t j = 1; j < traffic->count; j++) {
+			const struct step *step = &traffic->steps[j];
+
+			if (step->from < 0)
+				feed_secret(watch, &step->line, NAMED);
+			else
+				feed(watch, step->from, step->data, step->len);
+			if (!swapped && step->from == SERVER) {
+				feed(watch, CLIENT, client->data, client->len);
+				swapped = true;
+			}
+		}
+		feed_close(watch);
+		check_all_shown(watch, traffic, setups[i].name);
+		CHECK_EQ(watch->handshakes, 1);
+		CHECK_STR(watch->sni, "server.test");
+		watch_free(watch);
+	}
+}
+
+/* Behind the closing alert the connection may go on in plain text. */
+TEST(plain_text_behind_the_end)
+{
+	const struct traffic *traffic = traffic_of(0);
+	struct watch *watch = watch_new();
+
+	feed_traffic(watch, traffic, &(struct feeding){ .no_close = true });
+	feed(watch, CLIENT, "NOOP\r\n", 6);
+	feed(watch, SERVER, "200 ok\r\n", 8);
+	feed_close(watch);
+	check_all_shown(watch, traffic, "plain text behind");
+	CHECK_EQ(watch->unseen + watch->alerts, 0);
+	watch_free(watch);
+}
+
 TEST(dtls_is_recognised)
 {
 	static const char hello[] = "\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x01x";

@@ -57,7 +57,7 @@ static void text_verdict(struct buf *out, const struct verdict *verdict)
 	else if (verdict_knows_tls(verdict))
 		buf_literal(out, "all of its TLS can be seen\n");
 	else
-		buf_literal(out, "no TLS in it; libraries are looked at when it loads them\n");
+		buf_literal(out, "no TLS library that is known is in it; what it loads later is looked at then\n");
 }
 
 /* ---- as JSON ------------------------------------------------------------------------ */

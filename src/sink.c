@@ -13,6 +13,7 @@
 #include "out/out.h"
 #include "source/record.h"
 #include "tls/tls.h"
+#include "unseen.h"
 
 #define FLUSH_AT (64u << 10)
 #define PIPE_ATOM 4096         /* a pipe that polls as writable takes so much at once */
@@ -41,6 +42,7 @@ struct sink {
 	bool hurry;
 	int error;                 /* latched */
 	const char *error_path;
+	struct unseen unseen;
 };
 
 static int fail(struct sink *sink, int error, const char *path)
@@ -123,6 +125,12 @@ static void on_fact(void *context, const struct fact *given)
 	if (fact->type == FACT_SUMMARY) {
 		sink->summary = fact->summary;
 		sink->has_summary = true;
+	}
+	if (!sink->options->replay && !sink->options->quiet) {
+		if (fact->type == FACT_EXEC)
+			unseen_launch(&sink->unseen, fact);
+		else if (fact->type == FACT_TLS && fact->tls.moment == TLS_UNSEEN)
+			unseen_say(&sink->unseen, fact);
 	}
 	if (fact->type == FACT_PLAINTEXT && fact->plaintext.data.len > sink->options->snap) {
 		copy = *fact;

@@ -62,36 +62,44 @@ static __noinline int file_identify(struct file_id *id, struct file *file)
 /* ---- waiting --------------------------------------------------------------------- */
 
 struct wait {
-	__u64 notice, since, touched;
+	__u64 notice, since;
+	__u64 answered, moved; /* how many notices were, and when the last of them */
 };
 
 static int wait_step(__u32 i, struct wait *wait)
 {
 	volatile __u64 *done = &notices_done[wait->notice % NOTICE_SLOTS];
-	__u64 now;
+	__u64 now, answered = *(volatile __u64 *)&notices_answered;
+	struct task_struct *task = bpf_get_current_task_btf();
 	char byte;
 
 	if (*done >= wait->notice)
 		return 1;
 	now = bpf_ktime_get_ns();
-	if (now - wait->since >= HOLD_NS) {
+	if (answered != wait->answered) {
+		wait->answered = answered;
+		wait->moved = now;
+	}
+	if (now - wait->moved >= HOLD_NS || now - wait->since >= HOLD_MAX_NS) {
 		count(&holds_expired, 1);
-		no_hold_until = now + NO_HOLD_NS;
+		/* Nobody is there to answer. */
+		if (now - wait->moved >= HOLD_NS)
+			no_hold_until = now + NO_HOLD_NS;
 		return 1;
 	}
 	/* Not for the byte: on its way the kernel lets others run, in every model of
-	 * preemption. */
-	bpf_copy_from_user_task(&byte, 1, (void *)wait->touched, bpf_get_current_task_btf(), 0);
-	return 0;
+	 * preemption. It fails when the process is being killed. */
+	return bpf_copy_from_user_task(&byte, 1, (void *)BPF_CORE_READ(task, mm, arg_start), task,
+				       0) != 0;
 }
 
 static __noinline int wait_for(struct task_struct *task, __u64 notice)
 {
 	struct wait wait = { .notice = notice, .since = bpf_ktime_get_ns() };
 
+	wait.moved = wait.since;
 	if (!notice || wait.since < no_hold_until)
 		return 0;
-	wait.touched = BPF_CORE_READ(task, mm, arg_start);
 	bpf_loop(1 << 22, wait_step, &wait, 0);
 	count(&holds, 1);
 	count(&held_ns, bpf_ktime_get_ns() - wait.since);

@@ -82,9 +82,11 @@ struct notice {
 #define NOTICE_ROOM (256u << 10)   /* some thousand launches that wait to be looked at */
 #define NOTICE_SLOTS 256           /* processes that are held at once */
 #define MAX_KNOWN 8192             /* programs and libraries that need no second look */
-/* The longest that a process waits for its probes. To read a program takes 1 to 5
- * ms, to place a probe 5 to 30: the kernel waits for a grace period of RCU. */
-#define HOLD_NS 100000000
+/* How long a process waits for its probes while nothing is answered, and in all. To
+ * read a program takes 1 to 10 ms and to place a probe 5 to 30 (the kernel waits
+ * for a grace period of RCU), and more on a machine under load. */
+#define HOLD_NS 200000000
+#define HOLD_MAX_NS 1000000000
 #define NO_HOLD_NS 2000000000ULL   /* after one that waited in vain, none waits */
 
 #endif

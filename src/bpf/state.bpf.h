@@ -30,6 +30,7 @@ __u64 next_conn = 1;
 __u64 lost_secrets;
 __u64 notices_sent, notices_lost;
 __u64 notices_done[NOTICE_SLOTS]; /* by number modulo: written by the reader */
+__u64 notices_answered;   /* also by the reader */
 __u64 holds, holds_expired, held_ns, no_hold_until;
 
 /* Traced processes: a bit for each pid, by the kernel's own numbering. Every

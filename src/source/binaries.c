@@ -11,6 +11,8 @@
 #include "source/discover.h"
 #include "source/uprobe.h"
 
+#define LARGE (2 << 20)        /* it takes as long to read as it takes to get ready for probes */
+
 /* What tells a file from another one, and from what it was before a change. */
 struct identity {
 	uint64_t dev, inode, size;
@@ -28,6 +30,7 @@ struct binary {
 
 struct binaries {
 	const struct bpf_program *program;
+	struct uprobe_warmer *warmer;
 	int known;
 	void (*say)(void *context, const char *line);
 	void *context;
@@ -44,6 +47,7 @@ struct binaries *binaries_new(const struct bpf_program *program, int known,
 	if (!binaries)
 		return NULL;
 	binaries->program = program;
+	binaries->warmer = uprobe_warmer_new(program);
 	binaries->known = known;
 	binaries->say = say;
 	binaries->context = context;
@@ -81,6 +85,7 @@ void binaries_free(struct binaries *binaries)
 		}
 		forget(binaries, binary);
 	}
+	uprobe_warmer_free(binaries->warmer);
 	uprobes_free_all(probed, count);
 	map_free(&binaries->by_key);
 	free(binaries);
@@ -218,6 +223,8 @@ void binaries_add(struct binaries *binaries, const struct stat *status, int fd, 
 		free(binary);
 		return;
 	}
+	if (status->st_size >= LARGE)
+		uprobe_warm(binaries->warmer);
 	discover(discovery, fd);
 	make_room(binaries);
 	binary->identity = identity_of(status);

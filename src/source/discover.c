@@ -205,15 +205,15 @@ static void search_go(struct search *search)
 	struct failure failure = {};
 	size_t count = 0;
 
-	if (!go_tls_package(search->go, 0))
-		return;
-	discovery->library = library->name;
 	while (count < MAX_FUNCTIONS && library->functions[count].name) {
 		names[count] = library->functions[count].name;
 		count++;
 	}
 	if (go_find(search->go, names, count, on_go_function, search, &failure))
 		put(discovery->unseen, sizeof(discovery->unseen), failure.text);
+	/* To ask which packages there are takes as long again. */
+	if (discovery->count || go_tls_package(search->go, 0))
+		discovery->library = library->name;
 }
 
 /* ---- by symbol ------------------------------------------------------------------- */
@@ -248,7 +248,7 @@ static void search_name(struct search *search)
 		return;
 	discovery->library = library->name;
 	snprintf(discovery->unseen, sizeof(discovery->unseen),
-		 "%s (%.64s): where it makes its keys is not known yet", library->name, soname);
+		 "%s: where it makes its keys is not known yet", library->name);
 }
 
 /* ---- all of it --------------------------------------------------------------------- */

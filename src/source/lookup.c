@@ -13,6 +13,21 @@
 #define SCRIPT_DEPTH 5         /* interpreters that are scripts: the kernel follows as many */
 #define HEAD 256               /* of a script, as much as the kernel looks at */
 
+int lookup_open(const char *path)
+{
+	struct stat before, after;
+	int fd;
+
+	if (stat(path, &before) || !S_ISREG(before.st_mode))
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0 && (fstat(fd, &after) || !S_ISREG(after.st_mode))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 static int check(const char *path)
 {
 	struct stat status;
@@ -56,7 +71,7 @@ static int find(const char *name, char *path, size_t room)
 /* The words behind "#!": an interpreter and, in one piece, its argument. */
 static bool read_head(const char *path, char head[HEAD], char **interpreter, char **argument)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = lookup_open(path);
 	ssize_t len = fd < 0 ? -1 : read(fd, head, HEAD - 1);
 	char *at;
 

@@ -10,4 +10,8 @@
 int lookup_command(char **argv, void (*found)(void *context, const char *path), void *context,
 		   struct failure *failure);
 
+/* Opens a regular file for reading: a name out of a file may be a device's. -1: it
+ * is none, or cannot be opened. */
+int lookup_open(const char *path);
+
 #endif

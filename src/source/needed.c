@@ -1,6 +1,5 @@
 #include "source/needed.h"
 
-#include <fcntl.h>
 #include <glob.h>
 #include <linux/limits.h>
 #include <stdbool.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "limits.h"
+#include "source/lookup.h"
 #include "sym/image.h"
 
 #if defined(__x86_64__)
@@ -100,7 +100,7 @@ static void find(struct walk *walk, const char *name)
 
 static void read_image(struct walk *walk, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = lookup_open(path);
 	struct failure failure;
 	struct image *image;
 	const char *name;

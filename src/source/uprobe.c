@@ -10,9 +10,11 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -180,4 +182,74 @@ void uprobes_free_all(struct uprobes **all, size_t count)
 	for (size_t i = 0; i < FREEING_THREADS && i < count; i++)
 		if (started[i])
 			pthread_join(threads[i], NULL);
+}
+
+struct uprobe_warmer {
+	const struct bpf_program *program;
+	int memory;                /* a file that nobody else can map */
+	sem_t wanted;
+	pthread_t thread;
+	bool running, stop;
+};
+
+static void *warm(void *context)
+{
+	struct uprobe_warmer *warmer = context;
+	struct uprobe probe = { .offset = 0 };
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", warmer->memory);
+	for (;;) {
+		int fd;
+
+		while (sem_wait(&warmer->wanted))
+			;
+		while (!sem_trywait(&warmer->wanted))
+			;
+		if (__atomic_load_n(&warmer->stop, __ATOMIC_ACQUIRE))
+			return NULL;
+		fd = attach_multi(warmer->program, path, &probe, 1);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+struct uprobe_warmer *uprobe_warmer_new(const struct bpf_program *program)
+{
+	struct uprobe_warmer *warmer;
+
+	if (bpf_program__expected_attach_type(program) != ATTACH_UPROBE_MULTI)
+		return NULL;
+	warmer = calloc(1, sizeof(*warmer));
+	if (!warmer)
+		return NULL;
+	warmer->program = program;
+	sem_init(&warmer->wanted, 0, 0);
+	warmer->memory = memfd_create("nothing", MFD_CLOEXEC);
+	warmer->running = warmer->memory >= 0 && !ftruncate(warmer->memory, 4096) &&
+			  !pthread_create(&warmer->thread, NULL, warm, warmer);
+	if (warmer->running)
+		return warmer;
+	uprobe_warmer_free(warmer);
+	return NULL;
+}
+
+void uprobe_warm(struct uprobe_warmer *warmer)
+{
+	if (warmer)
+		sem_post(&warmer->wanted);
+}
+
+void uprobe_warmer_free(struct uprobe_warmer *warmer)
+{
+	if (!warmer)
+		return;
+	__atomic_store_n(&warmer->stop, true, __ATOMIC_RELEASE);
+	sem_post(&warmer->wanted);
+	if (warmer->running)
+		pthread_join(warmer->thread, NULL);
+	if (warmer->memory >= 0)
+		close(warmer->memory);
+	sem_destroy(&warmer->wanted);
+	free(warmer);
 }

@@ -34,4 +34,13 @@ void uprobes_free(struct uprobes *uprobes);
  * nobody can be inside its program any more. */
 void uprobes_free_all(struct uprobes **all, size_t count);
 
+/* The first probe after a while waits for a grace period of RCU, 5 to 30 ms; those
+ * that follow at once do not. So while a large file is being read, one is placed
+ * somewhere else: in memory of our own, where nobody can meet it. */
+struct uprobe_warmer;
+
+struct uprobe_warmer *uprobe_warmer_new(const struct bpf_program *program); /* or NULL */
+void uprobe_warm(struct uprobe_warmer *warmer); /* returns at once; NULL: does nothing */
+void uprobe_warmer_free(struct uprobe_warmer *warmer);
+
 #endif

@@ -1,7 +1,6 @@
 #include "source/verdict.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +117,7 @@ struct program {
 static void on_path(void *context, const char *path)
 {
 	struct program *program = context;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = lookup_open(path);
 
 	if (fd < 0)
 		return;
@@ -168,19 +167,36 @@ bool verdict_complete(const struct verdict *verdict)
 	return true;
 }
 
-void verdict_why(uint32_t pid, char *line, size_t room)
+void verdict_why(uint32_t pid, const char *program, char *line, size_t room)
 {
+	char *argv[] = { (char *)program, NULL };
+	const struct verdict_file *blind = NULL;
 	struct failure failure;
 	struct verdict verdict;
+	bool seen = false;
 
-	line[0] = 0;
-	if (verdict_process(&verdict, pid, &failure))
-		snprintf(line, room, "%s", failure.text);
-	else if (!verdict_knows_tls(&verdict))
+	if (verdict_process(&verdict, pid, &failure)) {
+		verdict_free(&verdict);
+		if (!program || verdict_command(&verdict, argv, &failure)) {
+			snprintf(line, room, "it has ended; 'glasstap doctor -- COMMAND' tells "
+				 "what can be seen of a command");
+			verdict_free(&verdict);
+			return;
+		}
+	}
+	for (size_t i = 0; i < verdict.count; i++) {
+		const struct verdict_file *file = &verdict.files[i];
+
+		if (file->discovery.unseen[0] && !blind)
+			blind = file;
+		seen = seen || (file->discovery.library && discovery_probes(&file->discovery));
+	}
+	if (blind)
+		snprintf(line, room, "%s: %s%s", blind->path, blind->discovery.unseen,
+			 seen ? "; or they were made before the trace began" : "");
+	else if (seen)
+		snprintf(line, room, "they were made before the trace began");
+	else
 		snprintf(line, room, "no TLS library that is known was found in it");
-	for (size_t i = 0; i < verdict.count; i++)
-		if (verdict.files[i].discovery.unseen[0] && !line[0])
-			snprintf(line, room, "%s: %s", verdict.files[i].path,
-				 verdict.files[i].discovery.unseen);
 	verdict_free(&verdict);
 }

@@ -30,8 +30,9 @@ void verdict_free(struct verdict *verdict);
 bool verdict_knows_tls(const struct verdict *verdict);
 bool verdict_complete(const struct verdict *verdict);
 
-/* Why the process's TLS cannot be seen, in one line; "" if nothing speaks against
- * it. For a trace that has met application data without a key. */
-void verdict_why(uint32_t pid, char *line, size_t room);
+/* Why keys of the process's TLS are missing, in one line: for a trace that has met
+ * application data without them. `program`, or NULL: the file that it ran, for a
+ * process that has ended. */
+void verdict_why(uint32_t pid, const char *program, char *line, size_t room);
 
 #endif

@@ -148,6 +148,35 @@ def go_secrets_under_a_shell(directory):
 
 
 @test(timeout=120)
+def go_secrets_of_many_launches_at_once(directory):
+    program = newest(directory)
+    logs, recording = [fresh(directory, ".keys") for _ in range(12)], fresh(directory, ".gtap")
+    script = ""
+    for i, log in enumerate(logs):
+        shutil.copy(program, f"{program}-{i}")
+        script += f"{program}-{i} {log} 1 13 & "
+    trace(directory, "io", ["sh", "-c", script + "wait"], "-w", recording)
+    check_all(recording, logs)
+
+
+@test(timeout=60)
+def a_stopped_glasstap_holds_nobody_for_long(directory):
+    program = newest(directory)
+    names = [f"gth{os.getpid() % 100000}{i}" for i in range(6)]
+    tap = Attached(directory, "tls", "-n", ",".join(names))
+    tap.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    for name in names:
+        copy = os.path.join(directory, name)
+        shutil.copy(program, copy)
+        equal(start([copy, fresh(directory, ".keys"), "1", "13"]).wait(20), 0, "status")
+    took = time.monotonic() - began
+    tap.process.send_signal(signal.SIGCONT)
+    tap.end()
+    check(took < 3, f"six programs took {took:.1f} s")
+
+
+@test(timeout=120)
 def go_secrets_by_name_at_launch(directory):
     program = newest(directory)
     name = f"gthand{os.getpid() % 100000}"
@@ -433,3 +462,40 @@ def doctor_on_other_programs(directory):
 def doctor_status(*command):
     """1 where the program is linked to a library whose keys are not taken."""
     return glasstap("doctor", "--", *command)[0]
+
+
+# ---- what is not seen, in a trace ----------------------------------------------------------
+
+@test(timeout=60)
+def a_trace_says_why_tls_is_not_seen(directory):
+    """Once, on stderr: the library is not known, or the keys are older than the trace."""
+    with_openssl_3()
+    server = Server(directory)
+    script = fresh(directory, ".py")
+    with open(script, "w") as file:
+        file.write(f"""
+import socket, ssl, sys
+context = ssl._create_unverified_context()
+tls = context.wrap_socket(socket.create_connection(("127.0.0.1", {server.port})))
+print("ready", flush=True)
+for line in sys.stdin:
+    tls.sendall(b"word")
+    tls.recv(100)
+    print("done", flush=True)
+""")
+    process = Helper(PYTHON, script)
+    process.until("ready")
+    tap = Attached(directory, "tls", "-p", str(process.pid))
+    for _ in range(3):
+        process.say("more")
+    run = tap.end()
+    equal(run.err.count("TLS without its keys: they were made before the trace began"), 1,
+          f"lines of it in {run.err}")
+    need("wget")
+    if doctor_status("wget") == 0:
+        raise Skipped("this wget uses a library that is seen")
+    run = trace(directory, "tls", ["sh", "-c", "wget -qO- --no-check-certificate "
+                                   f"https://127.0.0.1:{server.port}/; :"])
+    equal(run.out, b"hello", "what wget got")
+    equal(run.err.count("TLS without its keys: /"), 1, f"lines of it in {run.err}")
+    check("is not known yet" in run.err, run.err)

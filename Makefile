@@ -57,6 +57,7 @@ SKELETON := build/bpf/glasstap.skel.h
 UNIT := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/live/*.c bench/*.c))
+WITH_PARTS := $(UNIT) $(B)/bench/decrypt
 DEMO := $(B)/demo/client $(B)/demo/server
 
 Q := $(if $(filter 1,$(V)),,@)
@@ -105,7 +106,7 @@ $(SKELETON): build/bpf/glasstap.o
 # Tests, helpers and demo: a program for each file.
 
 # libssl makes the traffic that the decryptor is tested with.
-$(UNIT): $(B)/%: $(B)/%.o $(PARTS)
+$(WITH_PARTS): $(B)/%: $(B)/%.o $(PARTS)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(LIBS) -lssl
 
@@ -115,10 +116,10 @@ else
 $(FUZZERS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/driver.o $(PARTS)
 endif
 	$(call say,LINK,$@)
-	$(Q)$(LINK) $(FUZZ_MAIN) -o $@ $^ $(LIBS)
+	$(Q)$(LINK) $(FUZZ_MAIN) -o $@ $^ $(LIBS) -lssl
 
 $(DEMO): $(B)/demo/message.o
-$(HELPERS) $(DEMO): $(B)/%: $(B)/%.o
+$(filter-out $(WITH_PARTS),$(HELPERS)) $(DEMO): $(B)/%: $(B)/%.o
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^
 

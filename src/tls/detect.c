@@ -7,6 +7,7 @@
 
 #define PROXY_LINE_MAX 107
 #define DTLS_HEAD 13
+#define LOOK_BYTES (256u << 10) /* so far it is looked for a connection under way */
 
 static const uint8_t *bytes_of(struct text text)
 {
@@ -36,18 +37,36 @@ static bool is_data(const uint8_t *at)
 	       record_len(at) >= RECORD_HEAD + 16 && record_len(at) <= RECORD_HEAD + RECORD_MAX;
 }
 
-/* A head alone would be found by chance in any stream now and then: so a head and
- * no more (as libssl reads), or a whole record with nothing or another behind it. */
-static bool is_data_only(struct text text)
+/* A head alone would be found by chance in any stream now and then. So: one and no
+ * more (as libssl reads), one of a record that ends with the bytes or has another
+ * behind it, or one of a record that is as long as can be: 16384 bytes and what each
+ * mode adds. */
+static bool is_data_record(const uint8_t *at, size_t len)
 {
-	const uint8_t *at = bytes_of(text);
-	size_t len = text.len;
+	size_t whole;
 
 	if (len < RECORD_HEAD || !is_data(at))
 		return false;
-	if (len == RECORD_HEAD || record_len(at) == len)
+	whole = record_len(at);
+	if (whole == len || (whole + RECORD_HEAD <= len && is_data(at + whole)))
 		return true;
-	return record_len(at) + RECORD_HEAD <= len && is_data(at + record_len(at));
+	return at[3] == 0x40 && (at[4] == 0x10 || at[4] == 0x11 || at[4] == 0x18);
+}
+
+/* Somewhere in the bytes, as the reads of a connection that is under way begin
+ * anywhere. */
+static bool has_data_record(struct text text)
+{
+	const uint8_t *at = bytes_of(text), *end = at + text.len;
+
+	if (text.len == RECORD_HEAD)
+		return is_data(at);
+	while ((at = memchr(at, RECORD_DATA, (size_t)(end - at)))) {
+		if (is_data_record(at, (size_t)(end - at)))
+			return true;
+		at++;
+	}
+	return false;
 }
 
 static bool is_dtls(struct text text)
@@ -109,7 +128,8 @@ enum detected detect(const struct fact *fact, size_t *skip)
 		return DETECT_CLIENT;
 	if (text.len > RECORD_HEAD && is_hello(text, HELLO_SERVER))
 		return DETECT_SERVER;
-	if ((conn->kind == OPEN_EXISTING || conn->kind == 0) && is_data_only(text))
+	if ((conn->kind == OPEN_EXISTING || conn->kind == 0) && fact->io.offset < LOOK_BYTES &&
+	    has_data_record(text))
 		return DETECT_DATA;
 	return DETECT_NOTHING;
 }

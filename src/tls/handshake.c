@@ -58,13 +58,15 @@ static void on_client(struct tls *tls, struct session *session, int dir,
 	struct half *d = &session->dirs[dir];
 	struct handshake *handshake;
 	struct hello_client client;
+	bool known;
 	char *body;
 
 	if (is_server(session, dir) || hello_client(message->body, &client))
 		return;
-	if (session->has_server && is_tls13(session))
+	known = session->told || (session->handshake && session->handshake->client_body);
+	if (session->has_server && known && is_tls13(session))
 		return;
-	if (session->has_server)
+	if (session->has_server && known)
 		begin_again(session);
 	handshake = handshake_of(session);
 	body = malloc(message->body.len);
@@ -330,6 +332,7 @@ void handshake_alert(struct tls *tls, struct session *session, int dir, struct t
 		return;
 	level = (uint8_t)alert.data[0];
 	description = (uint8_t)alert.data[1];
+	d->over |= description == ALERT_CLOSE;
 	/* In TLS 1.3 the level says nothing (RFC 8446, 6). */
 	if (description == ALERT_CLOSE || description == ALERT_CANCELED ||
 	    (level != ALERT_FATAL && !is_tls13(session)) || d->alerted)

@@ -30,6 +30,27 @@ static inline void record_number(uint8_t to[8], uint64_t number)
 		to[i] = (uint8_t)(number >> (56 - 8 * i));
 }
 
+static inline uint64_t record_number_of(const uint8_t from[8])
+{
+	uint64_t number = 0;
+
+	for (int i = 0; i < 8; i++)
+		number = number << 8 | from[i];
+	return number;
+}
+
+/* A record of an AEAD suite in its parts. */
+struct record_parts {
+	uint8_t nonce[RECORD_NONCE];
+	uint8_t aad[RECORD_AAD_MAX];
+	size_t aad_len;
+	const uint8_t *text;       /* ciphered */
+	size_t len;
+	const uint8_t *tag;
+};
+int record_parts(const struct record_key *key, uint64_t sequence, const uint8_t *record,
+		 size_t len, struct record_parts *parts);
+
 int record_decrypt_aead(struct record_key *key, uint64_t sequence, const uint8_t *record,
 			size_t len, uint8_t *room, struct record_opened *opened);
 int record_decrypt_cbc(struct record_key *key, uint64_t sequence, const uint8_t *record,

@@ -89,6 +89,9 @@ void session_random(struct tls *tls, struct session *session, const uint8_t *ran
 	list_remove(&session->same_random);
 	session->has_random = true;
 	memcpy(session->hellos.client_random, random, HELLO_RANDOM);
+	for (int dir = 0; dir < 2; dir++)
+		if (!session->dirs[dir].key)
+			memcpy(session->dirs[dir].hellos.client_random, random, HELLO_RANDOM);
 	list_add_front(session_bucket(tls, random), &session->same_random);
 }
 
@@ -339,10 +342,17 @@ static void on_broken(struct session *session, int dir)
 {
 	struct half *d = &session->dirs[dir];
 
+	if (!d->sure) {
+		retract(session, dir);
+		return;
+	}
+	if (d->over) {
+		stream_clear(&d->stream);
+		d->on = false;
+		return;
+	}
 	lose(d, WHY_BROKEN);
 	stream_reject(&d->stream);
-	if (!d->sure)
-		retract(session, dir);
 }
 
 /* One record alone may be damaged: then the next is where it should be. */

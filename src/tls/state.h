@@ -29,6 +29,7 @@ struct half {
 	bool sealed;               /* a record came that is encrypted */
 	bool finished;             /* its part of the handshake is over */
 	bool alerted;
+	bool over;                 /* its end was said: what follows need not be TLS */
 	uint8_t wait;              /* enum wait */
 	uint8_t epoch;             /* enum epoch */
 	struct record_key *key;    /* of this epoch; NULL: not found yet */
@@ -110,7 +111,9 @@ struct tls {
 	struct map sessions;
 	struct list used, closed;  /* sessions, used last first */
 	size_t closed_count;
-	struct list waiting;       /* for keys: those for longest first */
+	struct list waiting;       /* for keys, those for longest first: where another source of
+	                            * keys has to look. Their suite is known, and a record that
+	                            * a key must open is the first in their streams */
 	struct list by_random[RANDOM_BUCKETS];
 	size_t held;               /* memory of all streams */
 	uint64_t now;              /* of the last fact */

@@ -246,7 +246,7 @@ static bool starts(struct session *session, int dir, struct text bytes)
 
 	if (d->on || session->deaf)
 		return true;
-	if (!bytes.len)
+	if (!bytes.len || d->over)
 		return false;
 	if (!detect_record(bytes, is_server(session, dir) || !session->client_known)) {
 		session->not_tls |= session->client_known;
@@ -290,7 +290,7 @@ static void on_loss(struct tls *tls, const struct fact *fact)
 	if (!session)
 		return;
 	d = &session->dirs[loss->dir];
-	if (!d->on && session->client_known && !session->deaf)
+	if (!d->on && !d->over && session->client_known && !session->deaf)
 		d->on = d->sure = true; /* the hello may be in it */
 	missing = (struct piece){
 		.offset = loss->offset, .len = loss->bytes, .gap = "lost: the ring was full",

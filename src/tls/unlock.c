@@ -7,6 +7,7 @@
 
 #define RECORD_LEAST 22        /* head, tag and type: little that is sealed is shorter */
 #define RECORD_USUAL 4096
+#define SEARCH_TRIES 16        /* with each of which a sequence number is looked for */
 
 bool unlock_opens(struct attempt *attempt, struct record_key *key)
 {
@@ -40,7 +41,7 @@ void unlock_install(struct attempt *attempt, struct record_key *key, enum epoch 
 bool unlock_list(struct attempt *attempt, struct list *list, enum epoch epoch, unlock_try *try)
 {
 	const struct half *d = half_of(attempt);
-	int tries = 0;
+	int most = attempt->search ? SEARCH_TRIES : MAX_SECRET_TRIES, tries = 0;
 
 	for (int others = 0; others < 2; others++) {
 		int steps = 0;
@@ -52,7 +53,7 @@ bool unlock_list(struct attempt *attempt, struct list *list, enum epoch epoch, u
 				break;
 			if ((secret->pid != attempt->session->pid) != others)
 				continue;
-			if (++tries > MAX_SECRET_TRIES)
+			if (++tries > most)
 				return false;
 			if (try(attempt, secret, epoch))
 				return true;

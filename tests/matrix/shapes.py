@@ -61,11 +61,15 @@ OTHER_SUITES = ["1.2-cbc128", "1.2-cbc256", "1.2-rsa128", "1.2-rsacbc128"]
 
 @shape()
 def go_other_suites(directory):
-    """CBC and keys that travel by RSA: Go still has them, if asked. Before 1.22 they are
-    on, later GODEBUG has the key."""
+    """CBC and keys that travel by RSA: before 1.22 they are on, then GODEBUG has the key,
+    and 1.27 has no more of it."""
+    version = [one for one in programs.versions() if one < "1.27"][-1:]
+    if not version:
+        raise lib.Skipped("no Go compiler before 1.27 is here")
     os.environ["GODEBUG"] = "tlsrsakex=1"
     try:
-        both_roles(directory, gotls(), (["-requests", "2", "-up", "20000"], [], []), OTHER_SUITES)
+        both_roles(directory, programs.gotls(version[0]), (["-requests", "2", "-up", "20000"], [], []),
+                   OTHER_SUITES)
     finally:
         del os.environ["GODEBUG"]
 
@@ -230,12 +234,12 @@ def tiny_ring(directory):
     what moved, and it goes on after each gap."""
     certs = programs.certs()
     path = lib.fresh(directory, ".json")
-    size = 30_000_000
+    size = 60_000_000
     server = Program([programs.peer(), "server", "-certs", certs, "-conns", "2", "1.2", "1.3"])
     server.until("ready")
     command = [gotls(), "client", "-certs", certs, "-requests", "2", "-up", "1000", "-down", str(size),
                *cells.targets(server.ports(), 1)]
-    said = Program([*cells.tap(path), "--ring", "128K", "--", *command]).done()
+    said = Program([*cells.tap(path), "--ring", "1M", "--", *command]).done()
     server.done()
     result = cells.Traced(said, path, "")
     for one in result.said:

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <getopt.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
@@ -90,6 +91,8 @@ static struct end *end_new(SSL_CTX *context, int fd)
 	if (!end || !(end->ssl = SSL_new(context)) || !SSL_set_fd(end->ssl, fd))
 		fail("no room");
 	end->fd = fd;
+	/* As Go does: else head and body wait for each other, 40 ms each time. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	snprintf(end->addresses, sizeof(end->addresses), "local=127.0.0.1:%d remote=127.0.0.1:%d",
 		 port_of(fd, getsockname), port_of(fd, getpeername));
 	for (int i = 0; i < 2; i++) {

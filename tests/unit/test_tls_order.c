@@ -336,7 +336,7 @@ TEST(key_comes_much_later)
 			feed(watch, traffic->steps[i].from, traffic->steps[i].data,
 			     traffic->steps[i].len);
 	watch->now += 4000000000;
-	feed(watch, CLIENT, NULL, 0);
+	feed(watch, CLIENT, "", 0);
 	CHECK_EQ(watch->unseen, 1);
 	CHECK_EQ(watch->handshakes, 1);
 	feed_keys(watch, traffic, NAMED);
@@ -367,6 +367,69 @@ TEST(joined_in_the_middle)
 			feed(watch, traffic->steps[i].from, traffic->steps[i].data,
 			     traffic->steps[i].len);
 	check_unseen(watch, "it was up before glasstap attached; its keys are not known");
+}
+
+/* Whose reads begin anywhere in a record. */
+TEST(joined_in_the_middle_of_a_record)
+{
+	static const size_t cuts[] = { 4096, 30000 };
+	struct traffic *traffic = traffic_new(&(struct setup){ .version = TLS1_3_VERSION,
+							       .message = 200000 });
+
+	for (int i = 0; i < 2; i++) {
+		struct watch *watch = watch_new();
+		const struct step *step = &traffic->steps[traffic->count - 4];
+
+		watch->conn.kind = OPEN_EXISTING;
+		REQUIRE(step->len > 100000);
+		feed_cut(watch, step->from, step->data + 1000, step->len - 1000, cuts[i], NULL);
+		check_unseen(watch, "it was up before glasstap attached; its keys are not known");
+	}
+	traffic_free(traffic);
+}
+
+/* The server's hello is told before the client's, as two threads can make it. */
+TEST(hellos_the_other_way_round)
+{
+	for (size_t i = 0; i < SETUPS; i++) {
+		const struct traffic *traffic = traffic_of(i);
+		const struct step *client = &traffic->steps[0];
+		struct watch *watch = watch_new();
+		bool swapped = false;
+
+		for (size_t j = 1; j < traffic->count; j++) {
+			const struct step *step = &traffic->steps[j];
+
+			if (step->from < 0)
+				feed_secret(watch, &step->line, NAMED);
+			else
+				feed(watch, step->from, step->data, step->len);
+			if (!swapped && step->from == SERVER) {
+				feed(watch, CLIENT, client->data, client->len);
+				swapped = true;
+			}
+		}
+		feed_close(watch);
+		check_all_shown(watch, traffic, setups[i].name);
+		CHECK_EQ(watch->handshakes, 1);
+		CHECK_STR(watch->sni, "server.test");
+		watch_free(watch);
+	}
+}
+
+/* Behind the closing alert the connection may go on in plain text. */
+TEST(plain_text_behind_the_end)
+{
+	const struct traffic *traffic = traffic_of(0);
+	struct watch *watch = watch_new();
+
+	feed_traffic(watch, traffic, &(struct feeding){ .no_close = true });
+	feed(watch, CLIENT, "NOOP\r\n", 6);
+	feed(watch, SERVER, "200 ok\r\n", 8);
+	feed_close(watch);
+	check_all_shown(watch, traffic, "plain text behind");
+	CHECK_EQ(watch->unseen + watch->alerts, 0);
+	watch_free(watch);
 }
 
 TEST(dtls_is_recognised)
@@ -424,6 +487,102 @@ TEST(other_bytes_are_left_alone)
 	}
 	feed_close(watch);
 	CHECK_EQ(watch->handshakes + watch->unseen + watch->alerts, 0);
+	watch_free(watch);
+}
+
+/* Encrypted client hello: the keys are those of a random that is not to be seen. */
+TEST(random_of_an_inner_hello)
+{
+	static const uint8_t ech[] = { 0xfe, 0x0d, 0, 10, 0, 0, 1, 0, 1, 7, 0, 0, 0, 0 };
+	const struct traffic *traffic = traffic_of(0);
+	const struct step *hello = &traffic->steps[0];
+	struct watch *watch = watch_new();
+	size_t len = hello->len + sizeof(ech), extensions;
+	uint8_t *outer = malloc(len);
+
+	/* Another random, the extension at the end, and three lengths longer by it. */
+	memcpy(outer, hello->data, hello->len);
+	memcpy(outer + hello->len, ech, sizeof(ech));
+	outer[11] ^= 0xff;
+	extensions = 5 + 4 + 2 + 32 + 1 + (size_t)outer[43];
+	extensions += 2 + (size_t)(outer[extensions] << 8 | outer[extensions + 1]) + 2;
+	for (size_t i = 0; i < 3; i++) {
+		size_t at = i == 0 ? 3 : i == 1 ? 7 : extensions;
+		size_t value = (size_t)(outer[at] << 8 | outer[at + 1]) + sizeof(ech);
+
+		outer[at] = (uint8_t)(value >> 8);
+		outer[at + 1] = (uint8_t)value;
+	}
+	feed(watch, CLIENT, outer, len);
+	for (size_t i = 1; i < traffic->count; i++)
+		if (traffic->steps[i].from < 0)
+			feed_secret(watch, &traffic->steps[i].line, NAMED);
+		else
+			feed(watch, traffic->steps[i].from, traffic->steps[i].data,
+			     traffic->steps[i].len);
+	feed_close(watch);
+	check_all_shown(watch, traffic, "ECH");
+	free(outer);
+	watch_free(watch);
+}
+
+/* What no key opens takes a bounded room, and other connections go on. */
+TEST(room_is_bounded)
+{
+	struct traffic *traffic = traffic_new(&(struct setup){ .version = TLS1_3_VERSION,
+							       .message = 60000, .messages = 12 });
+	struct watch *watch = watch_new();
+
+	for (int i = 0; i < 150; i++) {
+		watch->conn.id = (uint64_t)i + 100;
+		watch->at[0] = watch->at[1] = 0;
+		feed_traffic(watch, traffic, &(struct feeding){ .keys = KEYS_NEVER,
+								.no_close = true });
+	}
+	CHECK(watch->unseen > 0);
+	watch->conn.id = 1;
+	watch->at[0] = watch->at[1] = 0;
+	feed_traffic(watch, traffic_of(0), &(struct feeding){ .keys = KEYS_LAST, .no_close = true });
+	check_all_shown(watch, traffic_of(0), "among those without keys");
+	feed_summary(watch);
+	CHECK_EQ(watch->unseen, 150);
+	CHECK_EQ(watch->sums.unseen, 150);
+	CHECK(watch->sums.dropped > 150 * 1000000);
+	watch_free(watch);
+	traffic_free(traffic);
+}
+
+TEST(one_direction_is_bounded)
+{
+	struct traffic *traffic = traffic_new(&(struct setup){ .version = TLS1_3_VERSION,
+							       .message = 600000, .messages = 12 });
+	struct watch *watch = watch_new();
+
+	feed_traffic(watch, traffic, &(struct feeding){ .keys = KEYS_NEVER, .no_close = true });
+	CHECK_EQ(watch->unseen, 1);
+	CHECK_STR(watch->why_unseen, "no key came");
+	watch_free(watch);
+	traffic_free(traffic);
+}
+
+/* A read of what had arrived, after the connection was closed. */
+TEST(bytes_behind_the_close)
+{
+	const struct traffic *traffic = traffic_of(0);
+	struct watch *watch = watch_new();
+
+	for (size_t i = 0; i < traffic->count; i++) {
+		const struct step *step = &traffic->steps[i];
+
+		if (i == traffic->count - 5)
+			feed_close(watch);
+		if (step->from < 0)
+			feed_secret(watch, &step->line, NAMED);
+		else
+			feed(watch, step->from, step->data, step->len);
+	}
+	check_all_shown(watch, traffic, "behind the close");
+	CHECK_EQ(watch->handshakes, 1);
 	watch_free(watch);
 }
 

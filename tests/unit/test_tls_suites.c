@@ -104,6 +104,7 @@ TEST(kinds_of_handshakes)
 		{ "client certificate", { TLS1_3_VERSION, .client_cert = true } },
 		{ "client certificate 1.2", { TLS1_2_VERSION, .client_cert = true } },
 		{ "key updates", { TLS1_3_VERSION, .updates = 4, .messages = 8 } },
+		{ "client certificate later", { TLS1_3_VERSION, .post_auth = true } },
 		{ "padding", { TLS1_3_VERSION, .padding = 4096 } },
 		{ "small records", { TLS1_3_VERSION, .fragment = 512 } },
 		{ "small records 1.2", { TLS1_2_VERSION, .fragment = 600 } },

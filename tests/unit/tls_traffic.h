@@ -3,6 +3,10 @@
 #ifndef GLASSTAP_TLS_TRAFFIC_H
 #define GLASSTAP_TLS_TRAFFIC_H
 
+/* Not everybody uses all of it. */
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-variable"
+
 #ifndef INT_MAX
 #define INT_MAX __INT_MAX__    /* libcrypto includes <limits.h>, and finds ours */
 #endif
@@ -13,9 +17,6 @@
 
 #include "base/buf.h"
 #include "test.h"
-
-/* Not every test uses all of it. */
-#pragma GCC diagnostic ignored "-Wunused-function"
 
 #define CLIENT 0               /* who sends, as an index */
 #define SERVER 1
@@ -58,6 +59,7 @@ struct setup {
 	size_t padding;            /* of TLS 1.3 records, to a multiple */
 	int updates;               /* key updates between messages */
 	bool renegotiate;
+	bool post_auth;            /* a client certificate is asked for later on */
 	size_t fragment;           /* most of a record */
 	int messages;              /* each way; 0: 6 */
 	size_t message;            /* its length; 0: varied */
@@ -229,7 +231,8 @@ static SSL_CTX *new_context(const struct setup *setup, bool server)
 							SSL_SESS_CACHE_NO_INTERNAL_STORE);
 		SSL_CTX_sess_set_new_cb(context, on_session);
 		SSL_CTX_set_keylog_callback(context, on_key_line);
-		if (setup->client_cert)
+		SSL_CTX_set_post_handshake_auth(context, setup->post_auth);
+		if (setup->client_cert || setup->post_auth)
 			use_key(context, ec_key(), "client.test");
 		if (setup->bad_ca)
 			SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
@@ -244,8 +247,9 @@ static SSL_CTX *new_context(const struct setup *setup, bool server)
 	SSL_CTX_set_recv_max_early_data(context, 1 << 20);
 	SSL_CTX_set_options(context, SSL_OP_NO_ANTI_REPLAY);
 	SSL_CTX_set_allow_early_data_cb(context, setup->refuse_early ? refuse_early : accept_early, NULL);
-	if (setup->client_cert)
-		SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, trust);
+	if (setup->client_cert || setup->post_auth)
+		SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT |
+				   (setup->post_auth ? SSL_VERIFY_POST_HANDSHAKE : 0), trust);
 	return context;
 }
 
@@ -337,6 +341,13 @@ static void talk(struct ends *ends, const struct setup *setup)
 		if (i < setup->updates)
 			SSL_key_update(ends->ssl[i % 2], SSL_KEY_UPDATE_REQUESTED);
 		say(ends, SERVER, setup->message ? setup->message : lens[(i + 3) % 7]);
+		if (setup->post_auth && i == 1) {
+			SSL_verify_client_post_handshake(ends->ssl[SERVER]);
+			shake_hands(ends);
+			take(ends, CLIENT);
+			carry(ends);
+			take(ends, SERVER);
+		}
 		if (setup->renegotiate && i == 2) {
 			SSL_renegotiate(ends->ssl[CLIENT]);
 			shake_hands(ends);

@@ -69,10 +69,18 @@ static void find_directories(struct walk *walk)
 		add_directory(walk, usual[i], strlen(usual[i]));
 }
 
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* The loader maps one library of a name. */
 static void add_path(struct walk *walk, const char *path)
 {
 	for (size_t i = 0; i < walk->count; i++)
-		if (walk->paths[i] && !strcmp(walk->paths[i], path))
+		if (walk->paths[i] && !strcmp(last_part(walk->paths[i]), last_part(path)))
 			return;
 	if (walk->count < MAX_LIBRARIES)
 		walk->paths[walk->count++] = strdup(path);

@@ -4,7 +4,7 @@
 #ifndef GLASSTAP_NEEDED_H
 #define GLASSTAP_NEEDED_H
 
-/* Each once, by its path, the program's own libraries first; also its loader. */
+/* Each once, by its name, its loader first. */
 void needed_each(const char *program, void (*found)(void *context, const char *path),
 		 void *context);
 

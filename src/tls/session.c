@@ -11,6 +11,7 @@
 #define WHY_BROKEN "no record where one should begin"
 #define WHY_CUT "a record was never whole"
 #define WHY_NO_KEY "no key came"
+#define CLOSING_ALERT 2
 
 static int copy_conn(struct session *session, const struct conn *conn)
 {
@@ -510,6 +511,8 @@ static void tell_rest(struct tls *tls, struct session *session, int dir)
 	if (!d->key || d->epoch != EPOCH_DATA || !d->usual)
 		return;
 	around = (bytes + d->usual - 1) / d->usual * record_overhead(d->key);
+	if (!d->over)
+		around += record_overhead(d->key) + CLOSING_ALERT; /* it is among them, most likely */
 	if (bytes > around)
 		tell_gap(tls, session, dir, bytes - around, d->lost_why, &d->stream.origin);
 }

@@ -1,6 +1,6 @@
 # make                 build/glasstap
 # make check           all tests; as root it installs what they need first
-# make demo            a small client and server, seen by glasstap (root)
+# make demo            an HTTPS exchange of a Go program, in the clear (root)
 # make bench           the figures of bench/README.md (root)
 # make fuzz            FUZZ_SECONDS for each parser
 # make install         DESTDIR= PREFIX=/usr/local
@@ -58,7 +58,9 @@ UNIT := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/live/*.c bench/*.c))
 WITH_PARTS := $(UNIT) $(B)/bench/decrypt
-DEMO := $(B)/demo/client $(B)/demo/server
+
+# The demo is in Go: the distribution's, or one of scripts/go-compilers.
+GO ?= $(or $(shell command -v go),$(lastword $(wildcard $(CURDIR)/build/go/*/usr/lib/go-*/bin/go)),go)
 
 Q := $(if $(filter 1,$(V)),,@)
 SILENT := $(filter 1,$(V))$(findstring s,$(firstword -$(MAKEFLAGS)))
@@ -103,7 +105,7 @@ $(SKELETON): build/bpf/glasstap.o
 	$(call say,BPFTOOL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name glasstap_bpf > $@
 
-# Tests, helpers and demo: a program for each file.
+# Tests and helpers: a program for each file.
 
 # libssl makes the traffic that the decryptor is tested with.
 $(WITH_PARTS): $(B)/%: $(B)/%.o $(PARTS)
@@ -118,10 +120,15 @@ endif
 	$(call say,LINK,$@)
 	$(Q)$(LINK) $(FUZZ_MAIN) -o $@ $^ $(LIBS) -lssl
 
-$(DEMO): $(B)/demo/message.o
-$(filter-out $(WITH_PARTS),$(HELPERS)) $(DEMO): $(B)/%: $(B)/%.o
+$(filter-out $(WITH_PARTS),$(HELPERS)): $(B)/%: $(B)/%.o
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^
+
+build/demo/demo: demo/main.go demo/go.mod
+	$(call say,GO,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)cd demo && GOCACHE=$(CURDIR)/build/demo/cache GOTOOLCHAIN=local GOPROXY=off GOFLAGS= \
+		GO111MODULE=on $(GO) build -o ../$@ .
 
 # The instruction decoder beside Zydis (libzydis-dev).
 $(B)/tests/zydis/compare: $(B)/tests/zydis/compare.o $(filter $(B)/src/sym/insn%,$(OBJECTS))
@@ -131,7 +138,7 @@ $(B)/tests/zydis/compare: $(B)/tests/zydis/compare.o $(filter $(B)/src/sym/insn%
 unit: $(UNIT)
 fuzzers: $(FUZZERS)
 helpers: $(HELPERS)
-demo-programs: $(DEMO)
+demo-programs: build/demo/demo
 
 check:
 	+@scripts/check

@@ -163,7 +163,8 @@ struct fact_plaintext {
 	uint64_t offset, len;      /* in the plaintext of that direction */
 	struct text data;          /* the first data.len bytes of it */
 	const char *gap;           /* why data.len < len; then len is what is known to be
-	                            * missing, at least */
+	                            * missing, at least: exact for AEAD suites but where a key
+	                            * changed in between, or no record came behind it */
 	const char *via;
 };
 

@@ -311,14 +311,15 @@ bool handshake_is_hello(const struct stream_record *record, uint8_t type)
 
 static void say_alert(const struct session *session, int dir, uint8_t description, struct buf *text)
 {
-	const char *meaning = names_alert(description);
+	const char *meaning = names_alert(description), *who = "other side";
 
+	if (session->client_known)
+		who = is_client(session, dir) ? "client" : "server";
 	if (meaning)
 		buf_string(text, meaning);
 	else
 		buf_printf(text, "alert %u", description);
-	buf_printf(text, ", says the %s",
-		   !session->client_known ? "other side" : is_client(session, dir) ? "client" : "server");
+	buf_printf(text, ", says the %s", who);
 }
 
 void handshake_alert(struct tls *tls, struct session *session, int dir, struct text alert,

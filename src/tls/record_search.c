@@ -123,7 +123,8 @@ int record_search(struct record_key *key, struct record_search *search, const ui
 		return try(key, search, sequence, record, len, room, opened);
 	}
 	if (key->explicit_nonce && len >= RECORD_HEAD + 8) {
-		sequence = record_number_of(record + RECORD_HEAD) - (key->has_offset ? key->offset : 0);
+		sequence = record_number_of(record + RECORD_HEAD) -
+			   (key->has_offset ? key->offset : 0);
 		if (try(key, search, sequence, record, len, room, opened) == 0)
 			return 0;
 	}

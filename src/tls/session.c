@@ -11,6 +11,7 @@
 #define WHY_BROKEN "no record where one should begin"
 #define WHY_CUT "a record was never whole"
 #define WHY_NO_KEY "no key came"
+#define CLOSING_ALERT 2
 
 static int copy_conn(struct session *session, const struct conn *conn)
 {
@@ -169,7 +170,8 @@ static enum fate take_opened(struct tls *tls, struct session *session, int dir,
 	if (d->update && d->key)
 		unlock_update(tls, session, dir);
 	d->update = false;
-	return fate;
+	/* It is opened, and must not be again. */
+	return fate == FATE_HELLO ? FATE_OPENED : fate;
 }
 
 static enum fate take_sealed(struct tls *tls, struct session *session, int dir,
@@ -510,6 +512,8 @@ static void tell_rest(struct tls *tls, struct session *session, int dir)
 	if (!d->key || d->epoch != EPOCH_DATA || !d->usual)
 		return;
 	around = (bytes + d->usual - 1) / d->usual * record_overhead(d->key);
+	if (!d->over) /* then that is among them, most likely */
+		around += record_overhead(d->key) + CLOSING_ALERT;
 	if (bytes > around)
 		tell_gap(tls, session, dir, bytes - around, d->lost_why, &d->stream.origin);
 }
@@ -534,8 +538,13 @@ static void say_unfinished(struct session *session)
 	const struct half *dirs = session->dirs;
 	struct handshake *handshake = session->handshake;
 
-	if (!handshake || handshake->error.len || (dirs[0].sealed && dirs[1].sealed) ||
-	    dirs[0].lost || dirs[1].lost)
+	if (!handshake || handshake->error.len || dirs[0].lost || dirs[1].lost)
+		return;
+	if (session->again) {
+		buf_string(&handshake->error, "a second handshake did not come to its end");
+		return;
+	}
+	if (dirs[0].sealed && dirs[1].sealed)
 		return;
 	buf_string(&handshake->error, session->not_tls ? "the answer is not TLS" :
 		   "the connection ended before the handshake did");

@@ -28,7 +28,7 @@ struct stream {
 	struct list pieces;        /* by offset */
 	bool begun;                /* `next` is known */
 	bool searching;            /* for a record: where one begins is not known */
-	bool impatient;            /* what has not come so far will not come; until the next piece */
+	bool impatient;            /* what has not come will not come; until the next piece */
 	uint64_t next;             /* the byte behind the part */
 	size_t kept;               /* bytes of memory in pieces of its own and in the part */
 

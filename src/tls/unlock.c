@@ -94,7 +94,8 @@ enum fate unlock(struct tls *tls, struct session *session, int dir,
 	struct attempt attempt = { tls, session, dir, record, NULL, opened, 0 };
 
 	if (d->key) {
-		if (record_decrypt(d->key, d->sequence, record->data, record->len, tls->room, opened))
+		if (record_decrypt(d->key, d->sequence, record->data, record->len, tls->room,
+				   opened))
 			return FATE_FAILED;
 		d->sequence++;
 		return FATE_OPENED;
@@ -124,7 +125,8 @@ enum fate unlock_lost(struct tls *tls, struct session *session, int dir,
 {
 	struct half *d = &session->dirs[dir];
 	uint64_t bytes = record->offset - d->lost_from;
-	uint64_t most = bytes / RECORD_LEAST + 2, guess = bytes / (d->usual ? d->usual : RECORD_USUAL);
+	uint64_t guess = bytes / (d->usual ? d->usual : RECORD_USUAL);
+	uint64_t most = bytes / RECORD_LEAST + 2;
 	struct record_search search = {
 		.from = d->sequence, .guess = d->sequence + guess, .to = d->sequence + most,
 	};

@@ -255,7 +255,8 @@ size_t fuzz_seed(uint64_t number, uint8_t *data, size_t room)
 		{ .version = TLS1_3_VERSION, .updates = 2, .client_cert = true,
 		  .suites = "TLS_CHACHA20_POLY1305_SHA256" },
 		{ .version = TLS1_VERSION, .ciphers = "AES128-SHA", .no_etm = true },
-		{ .version = TLS1_3_VERSION, .client_groups = "X25519:P-256", .server_groups = "P-256" },
+		{ .version = TLS1_3_VERSION, .client_groups = "X25519:P-256",
+		  .server_groups = "P-256" },
 	};
 	struct setup setup = setups[number % 6];
 	struct traffic *traffic;

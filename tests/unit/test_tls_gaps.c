@@ -100,8 +100,9 @@ static void check_in_place(const struct watch *watch, const struct traffic *traf
 	size_t at = 0;
 
 	if (shown->len != sent->len) {
-		test_fail(__FILE__, __LINE__, "%s, seed %" PRIu64 ": %zu of the %s's %zu, %zu gaps", what,
-			  seed, shown->len, from ? "server" : "client", sent->len, watch->gap_count);
+		test_fail(__FILE__, __LINE__, "%s, seed %" PRIu64 ": %zu of the %s's %zu, %zu gaps",
+			  what, seed, shown->len, from ? "server" : "client", sent->len,
+			  watch->gap_count);
 		return;
 	}
 	for (size_t i = 0; i <= watch->gap_count; i++) {
@@ -196,10 +197,12 @@ TEST(cbc)
 {
 	static const struct setup setups[] = {
 		{ .version = TLS1_2_VERSION, .ciphers = "AES128-SHA256", .messages = 12 },
-		{ .version = TLS1_2_VERSION, .ciphers = "AES256-SHA", .no_etm = true, .messages = 12 },
+		{ .version = TLS1_2_VERSION, .ciphers = "AES256-SHA", .no_etm = true,
+		  .messages = 12 },
 		{ .version = TLS1_1_VERSION, .ciphers = "AES128-SHA", .messages = 12 },
 		{ .version = TLS1_VERSION, .ciphers = "AES128-SHA", .messages = 12 },
-		{ .version = TLS1_VERSION, .ciphers = "AES128-SHA", .no_etm = true, .messages = 12 },
+		{ .version = TLS1_VERSION, .ciphers = "AES128-SHA", .no_etm = true,
+		  .messages = 12 },
 	};
 
 	for (size_t i = 0; i < sizeof(setups) / sizeof(*setups); i++) {
@@ -243,7 +246,8 @@ static void check_honest(const struct watch *watch, const struct traffic *traffi
 		place = end > begin ? memmem(sent->data + found, sent->len - found,
 					     shown->data + begin, end - begin) : sent->data + found;
 		if (!place) {
-			test_fail(__FILE__, __LINE__, "%s, cut at %" PRIu64 ": not what was sent", what, at);
+			test_fail(__FILE__, __LINE__, "%s, cut at %" PRIu64 ": not what was sent",
+				  what, at);
 			return;
 		}
 		found = (size_t)(place - sent->data) + (end - begin);
@@ -255,9 +259,11 @@ TEST(cbc_damaged)
 {
 	static const struct setup setups[] = {
 		{ .version = TLS1_VERSION, .ciphers = "AES128-SHA", .messages = 12 },
-		{ .version = TLS1_VERSION, .ciphers = "AES128-SHA", .no_etm = true, .messages = 12 },
+		{ .version = TLS1_VERSION, .ciphers = "AES128-SHA", .no_etm = true,
+		  .messages = 12 },
 		{ .version = TLS1_2_VERSION, .ciphers = "AES128-SHA256", .messages = 12 },
-		{ .version = TLS1_2_VERSION, .ciphers = "AES256-SHA", .no_etm = true, .messages = 12 },
+		{ .version = TLS1_2_VERSION, .ciphers = "AES256-SHA", .no_etm = true,
+		  .messages = 12 },
 	};
 
 	for (size_t i = 0; i < sizeof(setups) / sizeof(*setups); i++) {

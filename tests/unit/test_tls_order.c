@@ -230,7 +230,8 @@ TEST(pieces_twice)
 			continue;
 		}
 		feed(watch, step->from, step->data, step->len);
-		feed_at(watch, step->from, watch->at[step->from] - step->len, step->data, step->len);
+		feed_at(watch, step->from, watch->at[step->from] - step->len, step->data,
+			step->len);
 	}
 	feed_close(watch);
 	check_all_shown(watch, traffic, "twice");
@@ -241,7 +242,8 @@ TEST(pieces_twice)
 /* A client hello behind something else: a proxy's answer, STARTTLS. */
 TEST(tls_begins_later)
 {
-	static const char ask[] = "CONNECT host:443 HTTP/1.1\r\n\r\n", ok[] = "HTTP/1.1 200 OK\r\n\r\n";
+	static const char ask[] = "CONNECT host:443 HTTP/1.1\r\n\r\n";
+	static const char ok[] = "HTTP/1.1 200 OK\r\n\r\n";
 	const struct traffic *traffic = traffic_of(0);
 	static const size_t cuts[] = { 0, 1 };
 
@@ -542,7 +544,8 @@ TEST(room_is_bounded)
 	CHECK(watch->unseen > 0);
 	watch->conn.id = 1;
 	watch->at[0] = watch->at[1] = 0;
-	feed_traffic(watch, traffic_of(0), &(struct feeding){ .keys = KEYS_LAST, .no_close = true });
+	feed_traffic(watch, traffic_of(0), &(struct feeding){ .keys = KEYS_LAST,
+							      .no_close = true });
 	check_all_shown(watch, traffic_of(0), "among those without keys");
 	feed_summary(watch);
 	CHECK_EQ(watch->unseen, 150);

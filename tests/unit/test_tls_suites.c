@@ -93,7 +93,8 @@ static const char *const suites13[] = {
 TEST(tls13_suites)
 {
 	for (const char *const *suite = suites13; *suite; suite++)
-		check_kind(*suite, &(struct setup){ .version = TLS1_3_VERSION, .suites = *suite }, 0);
+		check_kind(*suite, &(struct setup){ .version = TLS1_3_VERSION,
+						    .suites = *suite }, 0);
 }
 
 TEST(kinds_of_handshakes)
@@ -180,7 +181,8 @@ static void check_resumption(const char *name, struct setup setup, enum keys_whe
 
 TEST(resumption)
 {
-	struct setup ids = { TLS1_2_VERSION, .no_tickets = true }, tickets = { .version = TLS1_2_VERSION };
+	struct setup ids = { TLS1_2_VERSION, .no_tickets = true };
+	struct setup tickets = { .version = TLS1_2_VERSION };
 	struct setup cbc10 = { TLS1_VERSION, .ciphers = "AES128-SHA" };
 	struct setup psk = { .version = TLS1_3_VERSION };
 

@@ -202,7 +202,8 @@ static SSL_CTX *new_context(const struct setup *setup, bool server)
 	SSL_CTX *context = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 	char ciphers[256];
 
-	snprintf(ciphers, sizeof(ciphers), "%s:@SECLEVEL=0", setup->ciphers ? setup->ciphers : "ALL");
+	snprintf(ciphers, sizeof(ciphers), "%s:@SECLEVEL=0",
+		 setup->ciphers ? setup->ciphers : "ALL");
 	SSL_CTX_set_cipher_list(context, ciphers);
 	if (setup->suites)
 		SSL_CTX_set_ciphersuites(context, setup->suites);
@@ -246,7 +247,8 @@ static SSL_CTX *new_context(const struct setup *setup, bool server)
 	SSL_CTX_set_max_early_data(context, 1 << 20);
 	SSL_CTX_set_recv_max_early_data(context, 1 << 20);
 	SSL_CTX_set_options(context, SSL_OP_NO_ANTI_REPLAY);
-	SSL_CTX_set_allow_early_data_cb(context, setup->refuse_early ? refuse_early : accept_early, NULL);
+	SSL_CTX_set_allow_early_data_cb(context, setup->refuse_early ? refuse_early : accept_early,
+					NULL);
 	if (setup->client_cert || setup->post_auth)
 		SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT |
 				   (setup->post_auth ? SSL_VERIFY_POST_HANDSHAKE : 0), trust);

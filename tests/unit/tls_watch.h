@@ -311,7 +311,8 @@ static void check_all_shown(const struct watch *watch, const struct traffic *tra
 		const struct buf *shown = &watch->shown[from], *sent = &traffic->sent[from];
 
 		if (shown->len != sent->len || memcmp(shown->data, sent->data, sent->len) != 0)
-			test_fail(__FILE__, __LINE__, "%s: %zu bytes shown of the %s's %zu; error '%s%s'", what,
+			test_fail(__FILE__, __LINE__,
+				  "%s: %zu bytes shown of the %s's %zu; error '%s%s'", what,
 				  shown->len, from == CLIENT ? "client" : "server", sent->len,
 				  watch->error, watch->why_unseen);
 	}

@@ -79,7 +79,7 @@ struct notice {
 	} files[NOTICE_FILES];
 };
 
-#define NOTICE_ROOM (256u << 10)   /* some thousand launches that wait to be looked at */
+#define NOTICE_ROOM (256u << 10)   /* some hundred files that wait to be looked at */
 #define NOTICE_SLOTS 256           /* processes that are held at once */
 #define MAX_KNOWN 8192             /* programs and libraries that need no second look */
 /* How long a process waits for its probes while nothing is answered, and in all. To

@@ -25,7 +25,10 @@ static bool has_label(int fd)
 	off_t at = 0;
 	ssize_t len;
 
-	while (piece && !found && (len = pread(fd, piece, SEARCH_PIECE, at)) > (ssize_t)sizeof(label)) {
+	while (piece && !found) {
+		len = pread(fd, piece, SEARCH_PIECE, at);
+		if (len <= (ssize_t)sizeof(label))
+			break;
 		found = memmem(piece, len, label, sizeof(label) - 1) != NULL;
 		at += len - sizeof(label); /* it may lie across two pieces */
 	}

@@ -271,7 +271,8 @@ static void add_missing(struct buf *out, const struct out_options *options,
 		return;
 	text_gap_begin(out, options);
 	if (shown < plaintext->len) {
-		buf_literal(out, "at least ");
+		if (!plaintext->gap || strcmp(plaintext->gap, "cut"))
+			buf_literal(out, "at least ");
 		out_count(out, plaintext->len - shown, "byte", "bytes");
 		buf_literal(out, " missing");
 	} else {

@@ -244,7 +244,7 @@ TEST(plaintext_missing)
 	piece.plaintext.len = 1;
 	piece.plaintext.gap = "cut";
 	check_fact("text", &plain, &piece, OUT "1        tls 127.0.0.1:40000 -> 127.0.0.1:8088  at 1,234\n"
-		   "  ... at least 1 byte missing (-s)\n");
+		   "  ... 1 byte missing (-s)\n");
 	piece.plaintext.len = 0;
 	check_fact("text", &plain, &piece, OUT "0        tls 127.0.0.1:40000 -> 127.0.0.1:8088  at 1,234\n"
 		   "  ... bytes missing, how many is not known (-s)\n");

@@ -294,11 +294,11 @@ void discover(struct discovery *discovery, int fd)
 
 	*discovery = (struct discovery){ .count = 0 };
 	if (image_open(&search.image, fd, &failure)) {
-		put(discovery->about, sizeof(discovery->about), failure.text);
+		put(discovery->unseen, sizeof(discovery->unseen), failure.text);
 		return;
 	}
 	if (image_facts(search.image)->machine != NATIVE) {
-		snprintf(discovery->about, sizeof(discovery->about), "for another processor");
+		put(discovery->unseen, sizeof(discovery->unseen), "it is for another processor");
 		image_free(search.image);
 		return;
 	}

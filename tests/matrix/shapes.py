@@ -249,5 +249,9 @@ def tiny_ring(directory):
         have = sum(len(data) for _, _, data in stream.pieces)
         missing = sum(length - len(data) for _, length, data in stream.pieces)
         check(missing, "nothing was lost: the ring is not small enough for this test")
-        lib.equal(have + missing, moved, f"TLS {one.version}: shown {have} and missing {missing}")
+        # How many records were in a gap that nothing follows cannot be known.
+        _, length, data = max(stream.pieces)
+        spare = 64 if length > len(data) else 0
+        check(abs(have + missing - moved) <= spare,
+              f"TLS {one.version}: shown {have} and missing {missing}: {have + missing} instead of {moved}")
         check(have > 100000, f"TLS {one.version}: only {have} bytes of {moved} are shown")

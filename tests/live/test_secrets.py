@@ -282,11 +282,24 @@ def no_probes_where_none_are_needed(directory):
     need("bpftool")
     program = newest(directory)
     process, _ = handshakes(program, directory)
-    tap = Attached(directory, "net", "-p", str(process.pid))
-    names = {name for kind, _, name in bpf_objects() if kind == "prog"}
-    tap.end()
-    check("on_exec" in names, f"glasstap's programs are not among {names}")
-    check("on_probe" not in names, "the program for probes is loaded")
+    for view, wanted in (("net", False), ("tls", True)):
+        tap = Attached(directory, view, "-p", str(process.pid))
+        names = programs_of(tap.pid)
+        tap.end()
+        check(any(name.startswith("on_exec") for name in names), f"no programs but {names}")
+        equal(any(name.startswith("on_probe") for name in names), wanted,
+              f"with the view {view} the program for probes is loaded")
+
+
+def programs_of(pid):
+    """The names of the kernel programs that a process holds."""
+    ids = set()
+    for info in glob.glob(f"/proc/{pid}/fdinfo/*"):
+        try:
+            ids |= {int(number) for number in re.findall(rb"^prog_id:\s*(\d+)", read_file(info), re.M)}
+        except OSError:
+            pass
+    return {name for kind, number, name in bpf_objects() if kind == "prog" and number in ids}
 
 
 # ---- OpenSSL -------------------------------------------------------------------------

@@ -87,9 +87,10 @@ static __always_inline void state_changes(struct sock *sk, struct sock_state *st
 			if (error || !connect_is_going(false))
 				announce(sk, state, NULL, -1, error ?: ECANCELED);
 			state->id = 0;
-		} else if (!state->announced) {
+		} else {
 			state->seq_in = copied_seq(sk);
-			announce(sk, state, NULL, -1, 0);
+			if (!state->announced)
+				announce(sk, state, NULL, -1, 0);
 		}
 		return;
 	}

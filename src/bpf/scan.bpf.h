@@ -117,6 +117,8 @@ int scan_files(struct bpf_iter__task_file *context)
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (state ? state->announced || !state->id || state->closed : scan_accepted_only)
 		return 0;
+	if (state && sk->__sk_common.skc_state == TCP_SYN_SENT)
+		return 0; /* its answer will say it */
 	if (!state) {
 		/* Unix sockets have TCP's states too. */
 		if (sk->__sk_common.skc_state == TCP_LISTEN)

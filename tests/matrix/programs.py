@@ -26,7 +26,8 @@ KINDS = {
     "PIE": (["-trimpath", "-buildmode=pie"], False, False),
     "PIE stripped": (["-trimpath", "-buildmode=pie"], False, True),
     "cgo": (["-ldflags", "-linkmode=external"], True, False),
-    "static-PIE": (["-buildmode=pie", "-tags", "netgo,osusergo",
+    # -trimpath as above: the standard library is compiled once for both.
+    "static-PIE": (["-trimpath", "-buildmode=pie", "-tags", "netgo,osusergo",
                     "-ldflags", "-linkmode=external -extldflags -static-pie"], True, False),
 }
 MIXERS = 5000  # functions of the checksum program

@@ -147,7 +147,8 @@ demo:
 	+@scripts/demo
 
 bench:
-	+@scripts/setup build && scripts/setup test && scripts/setup bench
+	+@scripts/setup build && scripts/setup test && scripts/setup bench && scripts/setup matrix
+	+@scripts/go-compilers build/go 1.27; scripts/go-programs; :
 	+@$(MAKE) --no-print-directory all helpers
 	+@bench/run
 

@@ -1,9 +1,13 @@
 """Programs in shapes that the matrix does not have: several at once, under a shell,
 in a mount namespace of their own, deleted, with other suites and other libraries."""
 
+import hashlib
 import os
+import re
 import shutil
 import signal
+import socket
+import subprocess
 import time
 
 import cells
@@ -255,3 +259,67 @@ def tiny_ring(directory):
         check(abs(have + missing - moved) <= spare,
               f"TLS {one.version}: shown {have} and missing {missing}: {have + missing} instead of {moved}")
         check(have > 100000, f"TLS {one.version}: only {have} bytes of {moved} are shown")
+
+
+@shape()
+def key_log_for_tshark(directory):
+    """What is written to the key log decrypts a capture of the same traffic: TLS 1.2 and
+    1.3, full and resumed, Go and OpenSSL."""
+    lib.need("tshark")
+    certs = programs.certs()
+    for binary in (gotls(), programs.peer()):
+        capture, keys = os.path.join(directory, "capture.pcapng"), lib.fresh(directory, ".keylog")
+        server = Program([programs.peer(), "server", "-certs", certs, "-conns", "4", "1.2-aes256",
+                          "1.3-chacha20"])
+        server.until("ready")
+        ports = server.ports()
+        wire = start_capture(capture, ports.values())
+        client = [binary, "client", "-certs", certs, "-down", "30000", *cells.targets(ports)]
+        said = Program([lib.GLASSTAP, "tls", "-o", f"keylog={keys}", "--", *client]).done()
+        server.done()
+        time.sleep(1)  # it writes late, and drops what it has not written
+        wire.send_signal(signal.SIGINT)
+        wire.wait(20)
+        lib.equal(os.stat(keys).st_mode & 0o777, 0o600, "mode of the key log")
+        lines = lib.read_file(keys).splitlines()
+        lib.equal(len(lines), len(set(lines)), "lines of the key log, each once")
+        judge_capture(capture, keys, ports, said_by(said))
+
+
+def start_capture(file, ports):
+    """Capturing, once it is: by the packets of connections to a closed port."""
+    rule = " or ".join(f"tcp port {port}" for port in [9, *ports])
+    wire = lib.start(["tshark", "-q", "-n", "-i", "lo", "-w", file, "-f", rule],
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def packets():
+        with socket.socket() as probe:
+            probe.connect_ex(("127.0.0.1", 9))
+        return os.path.exists(file) and os.stat(file).st_size > 1000
+    lib.until("a capture", packets, 20)
+    return wire
+
+
+def judge_capture(capture, keys, ports, said):
+    """tshark's own plaintext of each connection is, by length and sum, what was moved."""
+    tshark = ["tshark", "-n", "-r", capture, "-o", f"tls.keylog_file:{keys}"]
+    for port in ports.values():
+        tshark += ["-d", f"tcp.port=={port},tls"]
+
+    def ask(*words):
+        return subprocess.run([*tshark, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True).stdout
+    for one in said:
+        port = one.local.split(":")[1]
+        number = ask("-Y", f"tcp.port == {port}", "-T", "fields", "-e", "tcp.stream").split("\n")[0]
+        followed = ask("-q", "-z", f"follow,tls,raw,{number}")
+        # What the node that is named second says is indented; its name may be missing.
+        second = "in" if f"Node 0: {one.local}\n" in followed else "out"
+        ways = {"out": b"", "in": b""}
+        for line in followed.splitlines():
+            if re.fullmatch(r"\t?[0-9a-f]+", line):
+                way = second if line[0] == "\t" else {"out": "in", "in": "out"}[second]
+                ways[way] += bytes.fromhex(line.strip())
+        for way, data in ways.items():
+            lib.equal(f"{len(data)}:{hashlib.sha256(data).hexdigest()}", one.sums[way],
+                      f"TLS {one.version}, {way}, as tshark decrypts it")

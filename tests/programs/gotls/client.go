@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 func connectAll(o *options, texts []string) error {
@@ -28,9 +29,11 @@ func connectAll(o *options, texts []string) error {
 	}
 	waitForGo(o)
 	for i := range targets {
+		began := time.Now()
 		if err := connectEach(o, &targets[i], configs[i]); err != nil {
 			return err
 		}
+		say("seconds %f", time.Since(began).Seconds())
 	}
 	return nil
 }

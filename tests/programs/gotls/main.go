@@ -74,6 +74,9 @@ func arguments() (options, []string) {
 	set.StringVar(&o.name, "name", "localhost", "client: the server's name")
 	set.BoolVar(&o.fresh, "fresh", false, "client: no resumption")
 	_ = set.Parse(os.Args[2:])
+	if o.nosum {
+		useBlock()
+	}
 	return o, set.Args()
 }
 

@@ -293,10 +293,13 @@ void discover(struct discovery *discovery, int fd)
 	int error;
 
 	*discovery = (struct discovery){ .count = 0 };
-	if (image_open(&search.image, fd, &failure)) {
+	error = image_open(&search.image, fd, &failure);
+	if (error == -ENOEXEC)
+		put(discovery->about, sizeof(discovery->about), failure.text);
+	else if (error)
 		put(discovery->unseen, sizeof(discovery->unseen), failure.text);
+	if (error)
 		return;
-	}
 	if (image_facts(search.image)->machine != NATIVE) {
 		put(discovery->unseen, sizeof(discovery->unseen), "it is for another processor");
 		image_free(search.image);

@@ -113,19 +113,19 @@ static int check_header(struct image *image, struct failure *failure)
 	    memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
 		return failure_set(failure, -ENOEXEC, "it is not an ELF file");
 	if (header->e_ident[EI_CLASS] != ELFCLASS64)
-		return failure_set(failure, -ENOEXEC, "it is a 32-bit program; only 64-bit ones "
+		return failure_set(failure, -ENOTSUP, "it is a 32-bit program; only 64-bit ones "
 				   "can be looked into");
 	if (header->e_ident[EI_DATA] != ELFDATA2LSB)
-		return failure_set(failure, -ENOEXEC, "it is a big-endian program; only "
+		return failure_set(failure, -ENOTSUP, "it is a big-endian program; only "
 				   "little-endian ones can be looked into");
 	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
-		return failure_set(failure, -ENOEXEC, "it is neither a program nor a library "
+		return failure_set(failure, -ENOTSUP, "it is neither a program nor a library "
 				   "(ELF type %u)", header->e_type);
 	if (header->e_machine != EM_X86_64 && header->e_machine != EM_AARCH64)
-		return failure_set(failure, -ENOEXEC, "it is for another machine (ELF machine %u); "
+		return failure_set(failure, -ENOTSUP, "it is for another machine (ELF machine %u); "
 				   "only x86-64 and arm64 are known", header->e_machine);
 	if (header->e_phentsize != sizeof(Elf64_Phdr) || !header->e_phnum)
-		return failure_set(failure, -ENOEXEC, "it is damaged: no program headers");
+		return failure_set(failure, -EBADMSG, "it is damaged: no program headers");
 	image->facts.machine = header->e_machine == EM_X86_64 ? MACHINE_X86_64 : MACHINE_ARM64;
 	image->facts.entry = header->e_entry;
 	return 0;
@@ -141,17 +141,17 @@ static int add_segment(struct image *image, const Elf64_Phdr *program, struct fa
 	if (!program->p_memsz)
 		return 0;
 	if (program->p_filesz > program->p_memsz || program->p_memsz > UINT64_MAX - vaddr)
-		return failure_set(failure, -ENOEXEC, "it is damaged: the sizes of the segment at "
+		return failure_set(failure, -EBADMSG, "it is damaged: the sizes of the segment at "
 				   "%#llx are wrong", vaddr);
 	if (program->p_filesz > image->facts.size ||
 	    program->p_offset > image->facts.size - program->p_filesz)
-		return failure_set(failure, -ENOEXEC, "it is damaged: cut in the segment at %#llx",
+		return failure_set(failure, -EBADMSG, "it is damaged: cut in the segment at %#llx",
 				   vaddr);
 	if (last && vaddr < last->vaddr + last->memory_size)
-		return failure_set(failure, -ENOEXEC, "it is damaged: the segment at %#llx lies "
+		return failure_set(failure, -EBADMSG, "it is damaged: the segment at %#llx lies "
 				   "over the one at %#llx", vaddr, (unsigned long long)last->vaddr);
 	if (image->segment_count == MAX_SEGMENTS)
-		return failure_set(failure, -ENOEXEC, "it has more than %d segments", MAX_SEGMENTS);
+		return failure_set(failure, -ENOTSUP, "it has more than %d segments", MAX_SEGMENTS);
 	image->segments[image->segment_count++] = (struct image_segment){
 		.vaddr = vaddr, .offset = program->p_offset,
 		.size = program->p_filesz, .memory_size = program->p_memsz,
@@ -246,14 +246,14 @@ static int read_programs(struct image *image, struct failure *failure)
 
 		if (at < image->header.e_phoff ||
 		    image_read_at(image, at, &program, sizeof(program)) < 0)
-			return failure_set(failure, -ENOEXEC, "it is damaged: cut in its program "
+			return failure_set(failure, -EBADMSG, "it is damaged: cut in its program "
 					   "headers");
 		code = read_program(image, &program, failure);
 		if (code < 0)
 			return code;
 	}
 	if (!image->segment_count)
-		return failure_set(failure, -ENOEXEC, "it is damaged: nothing in it is loaded");
+		return failure_set(failure, -EBADMSG, "it is damaged: nothing in it is loaded");
 	return 0;
 }
 

@@ -54,8 +54,8 @@ struct image_section {
 	bool in_file;              /* not .bss and its like */
 };
 
-/* Duplicates `fd`, which stays the caller's. -ENOEXEC: it is no ELF file of the
- * kind above, or a damaged one. */
+/* Duplicates `fd`, which stays the caller's. -ENOEXEC: it is no ELF file;
+ * -ENOTSUP: not of the kind above; -EBADMSG: a damaged one. */
 int image_open(struct image **image, int fd, struct failure *failure);
 void image_free(struct image *image);
 

@@ -178,6 +178,19 @@ __noinline int fill_next(struct walk *walk)
 	return 0;
 }
 
+/* The verifier walks the rounds of each of two loops instead of their product. */
+#define FILL_ROUNDS 64
+
+__noinline int fill_some(struct walk *walk)
+{
+	if (!walk)
+		return 1;
+	for (int i = 0; i < FILL_ROUNDS; i++)
+		if (walk->filled >= walk->wanted || fill_next(walk))
+			return 1;
+	return 0;
+}
+
 /* The next piece. With -s, what is not copied rides on the last that is. Returns
  * 1 at the end. */
 __noinline int emit_next(struct sock_state *state, struct event_data *data, struct walk *walk)
@@ -204,8 +217,8 @@ __noinline int emit_next(struct sock_state *state, struct event_data *data, stru
 	walk->at = record->at;
 	walk->filled = 0;
 	walk->wanted = copy;
-	for (int i = 0; i < 2 * MAX_IOVECS; i++)
-		if (walk->filled >= copy || fill_next(walk))
+	for (int i = 0; i <= 2 * MAX_IOVECS / FILL_ROUNDS; i++)
+		if (fill_some(walk))
 			break;
 	if (walk->filled < copy)
 		cut_data(record, walk->filled & (EVENT_PIECE - 1), unread_gap(walk));
@@ -218,7 +231,7 @@ __noinline int emit_next(struct sock_state *state, struct event_data *data, stru
 	return 1;
 }
 
-#define PIECES 32
+#define PIECES 256
 
 __noinline int emit_some(struct sock_state *state, struct event_data *data, struct walk *walk)
 {

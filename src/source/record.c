@@ -155,6 +155,8 @@ static void put_head(struct record *record, const struct source_info *info)
 
 static int open_file(struct record *record, const char *path, struct failure *failure)
 {
+	struct stat status;
+
 	record->stdout_used = strcmp(path, "-") == 0;
 	record->path = strdup(record->stdout_used ? "stdout" : path);
 	if (!record->path)
@@ -169,6 +171,10 @@ static int open_file(struct record *record, const char *path, struct failure *fa
 	record->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
 	if (record->fd < 0)
 		return failure_set(failure, -errno, "cannot create '%s': %s", path,
+				   strerror(errno));
+	/* It holds keys, and may have been there, for all to read. */
+	if (!fstat(record->fd, &status) && S_ISREG(status.st_mode) && fchmod(record->fd, 0600))
+		return failure_set(failure, -errno, "cannot keep '%s' for its owner alone: %s", path,
 				   strerror(errno));
 	return 0;
 }

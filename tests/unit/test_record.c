@@ -197,6 +197,22 @@ TEST(record_goes_to_the_file_when_flushed)
 	CHECK_EQ(record_close(NULL, &failure), 0);
 }
 
+TEST(record_is_for_its_owner_alone)
+{
+	struct record *record;
+	struct stat status = {};
+
+	/* It was there, for all to read. */
+	close(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+	CHECK_EQ(chmod(path, 0644), 0);
+	record = begin(path);
+	REQUIRE(record);
+	CHECK_EQ(record_close(record, &failure), 0);
+	CHECK_EQ(stat(path, &status), 0);
+	CHECK_EQ(status.st_mode & 07777, 0600);
+	unlink(path);
+}
+
 TEST(replay_stops_when_told_and_goes_on)
 {
 	struct seen seen = { .stop_at = 5, .stop = 77 };

@@ -107,15 +107,6 @@ static unsigned wanted_by(const struct options *options, const struct out_format
 	return format->facts ? format->facts : options->view->facts;
 }
 
-/* -s: of ciphertext all is needed, so that what was decrypted is cut here. */
-static void cut(struct fact_plaintext *plaintext, uint64_t snap)
-{
-	if (plaintext->data.len <= snap)
-		return;
-	plaintext->data.len = snap;
-	plaintext->gap = "cut";
-}
-
 static void on_fact(void *context, const struct fact *given)
 {
 	struct sink *sink = context;
@@ -132,9 +123,11 @@ static void on_fact(void *context, const struct fact *given)
 		else if (fact->type == FACT_TLS && fact->tls.moment == TLS_UNSEEN)
 			unseen_say(&sink->unseen, fact);
 	}
+	/* -s: of ciphertext all is needed, so that what was decrypted is cut here. */
 	if (fact->type == FACT_PLAINTEXT && fact->plaintext.data.len > sink->options->snap) {
 		copy = *fact;
-		cut(&copy.plaintext, sink->options->snap);
+		copy.plaintext.data.len = sink->options->snap;
+		copy.plaintext.gap = "cut";
 		fact = &copy;
 	}
 	for (size_t i = 0; i < sink->count; i++) {
@@ -175,8 +168,8 @@ static const struct out_format *format_named(const char *name)
 	return format->name ? format : NULL;
 }
 
-/* Decrypting is work: not for what nobody looks at. */
-/* A recording is decrypted when it is shown. */
+/* Decrypting is work: not for what nobody looks at. A recording is decrypted when
+ * it is shown. */
 static bool decrypts(const struct options *options)
 {
 	for (size_t i = 0; i < options->output_count; i++) {
